@@ -1,0 +1,1 @@
+"""Watch, tell, ask for a new model."""

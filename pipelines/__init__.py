@@ -1,0 +1,1 @@
+"""How boxes are wired: the only room that knows their order."""

@@ -1,0 +1,1 @@
+"""One predictor, several faces: REST, Open Inference V2, KServe V1."""
