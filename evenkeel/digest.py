@@ -38,7 +38,7 @@ def data_version(path: Path) -> str:
 
 def directory_listing(path: Path) -> list[dict[str, str]]:
     """DVC's listing of a folder: md5 and POSIX path of each file below it, in path order."""
-    files = sorted(_files(path), key=lambda file: file.relative_to(path).parts)
+    files = sorted(_files(path), key=lambda file: file.relative_to(path).as_posix())
     return [{"md5": _file_hash(file, "md5"), "relpath": file.relative_to(path).as_posix()} for file in files]
 
 
