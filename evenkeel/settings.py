@@ -23,6 +23,10 @@ class Settings(BaseSettings):
     """MLflow; absent: MLFLOW_TRACKING_URI, else SQLite below ``home``."""
     data_remote: str | None = None
     """DVC remote to pull data versions from by id alone (path or s3://...); absent: below ``home``."""
+    data_git: str | None = None
+    """Git repository (URL or path) whose DVC pointers say which data is current; absent: the workspace's."""
+    data_rev: str | None = None
+    """Its branch, tag or commit; absent: the default branch."""
     s3_endpoint: str | None = None
     """S3-compatible endpoint; absent: AWS_ENDPOINT_URL_S3, else AWS."""
     kfp_host: str | None = None
@@ -31,10 +35,22 @@ class Settings(BaseSettings):
     """Profile namespace of a multi-user Kubeflow; absent: single user."""
     kfp_token: SecretStr | None = None
     """Bearer token for the API; absent: what the kfp client finds (service account, kubeconfig)."""
+    ledger_salt: SecretStr | None = None
+    """Key of the hashes that stand for sensitive columns in the ledger; the same for all servers of a model."""
     image: str = "evenkeel-components:latest"
     """Image of the pipeline's boxes, set at submit; by digest on clusters."""
     jobs: int = Field(default=0, ge=0)
     """Threads of one numeric library; 0: the number of usable cores."""
+
+    @property
+    def local_remote(self) -> Path:
+        """The DVC remote on this machine; ``.dvc/config`` names the same folder."""
+        return self.home / "dvc-remote"
+
+    @property
+    def remote(self) -> str:
+        """The DVC remote that data versions are pulled from by id."""
+        return self.data_remote or str(self.local_remote)
 
     @property
     def releases(self) -> Path:

@@ -1,0 +1,54 @@
+# Three images from one file: docker build --target serving|components|monitoring .   (make images)
+# Plain syntax: builds with and without BuildKit. The base is an argument, so that a team can bring its own.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+# What each room needs, from its own hashed lock; pip and build tools stay behind.
+FROM ${BASE_IMAGE} AS builder
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /build
+COPY locks/ locks/
+COPY tools/image-venv tools/sbom tools/
+COPY evenkeel/ evenkeel/
+COPY pyproject.toml README.md LICENSE ./
+
+FROM builder AS serving-packages
+RUN tools/image-venv serving
+
+FROM builder AS components-packages
+RUN tools/image-venv components
+
+FROM builder AS monitoring-packages
+RUN tools/image-venv monitoring
+
+FROM ${BASE_IMAGE} AS runtime
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="evenkeel" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
+    OMP_NUM_THREADS=1 HOME=/tmp
+WORKDIR /app
+# A number, so that Kubernetes can prove runAsNonRoot. No package manager of Python's is left to run.
+RUN rm -rf /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/site-packages/setuptools* \
+      /usr/local/lib/python3*/ensurepip /usr/local/bin/pip* \
+ && mkdir -p /data && chown 10001:10001 /data
+USER 10001:10001
+
+FROM runtime AS serving
+COPY --from=serving-packages /opt/venv /opt/venv
+COPY serving/ /app/serving/
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=2s --start-period=10s CMD ["python", "-m", "serving.probe"]
+ENTRYPOINT ["python", "-m", "serving"]
+CMD ["--model-dir", "/mnt/models", "--host", "0.0.0.0", "--port", "8080"]
+
+FROM runtime AS monitoring
+COPY --from=monitoring-packages /opt/venv /opt/venv
+COPY monitoring/ /app/monitoring/
+ENTRYPOINT ["python", "-m", "monitoring"]
+
+FROM runtime AS components
+COPY --from=components-packages /opt/venv /opt/venv
+COPY requirements.lock /app/
+COPY components/ /app/components/
