@@ -1,0 +1,78 @@
+"""Live performance of a window, as far as its labels allow. "Unknown yet" is a state, not a zero."""
+
+import numpy as np
+
+from evenkeel.certificate import Certificate
+from evenkeel.config.project import Project
+from evenkeel.metrics import find_metric, prepare
+from evenkeel.prediction import FloatArray
+from monitoring.estimate import Estimator
+from monitoring.result import Performance
+from monitoring.window import Labelled, Window
+
+_RESAMPLES = 200
+_LEAST_LABELS = 30
+"""Fewer labelled rows than this say nothing, whatever share of the window they are."""
+
+
+def judge_performance(
+    project: Project, certificate: Certificate, window: Window, estimator: Estimator | None
+) -> Performance:
+    """The gate's metric on the labelled rows, with a bootstrap interval, against its value at registration.
+
+    A drop needs a mature window (``label_coverage`` of its predictions have labels) and the whole interval on the
+    wrong side of what the project allows.
+    """
+    metric = project.gates.metric
+    baseline = certificate.metrics[metric].value
+    labelled = window.labelled
+    labels = len(labelled.truth)
+    coverage = labels / window.rows if window.rows else 0.0
+    known = Performance(
+        state="unknown",
+        metric=metric,
+        baseline=baseline,
+        estimated=estimator.estimate(metric, window.prediction) if estimator and window.rows else None,
+        labels=labels,
+        coverage=coverage,
+        label_delay_seconds=float(np.median(labelled.delays)) if labels else None,
+    )
+    if labels < _LEAST_LABELS:
+        return known
+    value, low, high = _interval(metric, labelled, project.gates.confidence, project.model.seed)
+    mature = coverage >= project.monitoring.label_coverage
+    if not np.isfinite([value, low, high]).all():
+        return known.model_copy(update={"state": "immature"})
+    allowed = project.monitoring.performance_drop
+    larger = find_metric(metric, project.target.task).larger_is_better
+    # of the metric's own value: 0.05 is five percent of an AUC of 0.8 and of a mean error of 3.2 alike
+    lost = high < baseline * (1 - allowed) if larger else low > baseline * (1 + allowed)
+    return known.model_copy(
+        update={
+            "state": "mature" if mature else "immature",
+            "value": value,
+            "low": low,
+            "high": high,
+            "dropped": mature and bool(lost),
+        }
+    )
+
+
+def _interval(metric: str, labelled: Labelled, confidence: float, seed: int) -> tuple[float, float, float]:
+    """Value, and the percentile bootstrap's interval (Efron & Tibshirani 1993, ch. 13)."""
+    rows = len(labelled.truth)
+    scorer = prepare(metric, labelled.truth, labelled.prediction)
+    value = float(scorer(np.ones((1, rows)))[0])
+    draws = np.concatenate([scorer(weights) for weights in _weights(rows, seed)])
+    defined = draws[np.isfinite(draws)]
+    if len(defined) < 0.9 * len(draws):
+        return value, np.nan, np.nan
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return value, float(low), float(high)
+
+
+def _weights(rows: int, seed: int) -> "list[FloatArray]":
+    generator = np.random.default_rng(seed)
+    share = np.full(rows, 1 / rows)
+    return [generator.multinomial(rows, share, size=1).astype(np.float64) for _ in range(_RESAMPLES)]
