@@ -24,6 +24,7 @@ STAGES: Mapping[str, str] = {
     "evaluate": "components.evaluate.step",
     "register": "components.register.step",
     "deploy_local": "components.deploy_local.step",
+    "score": "components.score.step",
 }
 """Stage -> the module whose function of the same name is the stage."""
 

@@ -7,6 +7,7 @@ from evenkeel.errors import EvenkeelError
 
 COMMANDS = {
     "check": "monitoring.check",
+    "exporter": "monitoring.exporter",
 }
 """Word -> module whose ``main(arguments) -> int`` does it; loaded when asked for."""
 

@@ -36,10 +36,10 @@ def read_results(home: Path, project: str, version: str) -> list[WindowResult]:
     return [_read(path) for path in sorted((_windows(home, project) / version).glob("*.json"))]
 
 
-def newest_result(home: Path, project: str) -> WindowResult | None:
-    """The result of the newest window of a project, whatever its version."""
-    paths = sorted(_windows(home, project).glob("*/*.json"), key=lambda path: path.name)
-    return _read(paths[-1]) if paths else None
+def newest_result(home: Path, project: str, version: str = "*") -> WindowResult | None:
+    """The result of the newest window of a project: of one version, or whatever its version."""
+    path = max(_windows(home, project).glob(f"{version}/*.json"), key=lambda path: path.name, default=None)
+    return _read(path) if path else None
 
 
 def watched_projects(home: Path) -> list[str]:

@@ -1,0 +1,1 @@
+"""Release the certified bundle to the local server that follows this project."""

@@ -1,0 +1,1 @@
+"""evaluate: judge a candidate on the frozen rows, beside champion and baseline, and write the gate certificate."""

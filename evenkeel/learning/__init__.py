@@ -1,0 +1,3 @@
+"""The scikit-learn side: estimators by import path, cross-fitting, and pipelines on disk. Only training imports it,
+and the predictor of a bundle that ONNX cannot hold.
+"""

@@ -1,0 +1,67 @@
+"""What a run came to: reports at stable places, and the table that closes it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from evenkeel.certificate import Certificate, read_certificate
+from evenkeel.config import Project
+from evenkeel.storage import copy_in
+from pipelines.local import Outputs
+from pipelines.words import interval
+
+REPORTS: Mapping[tuple[str, str], str] = {
+    ("validate", "page"): "validation.html",
+    ("evaluate", "page"): "evaluation.html",
+}
+"""Box and output -> file name of the report."""
+
+
+def keep_reports(folder: Path, outputs: Outputs, place: Path) -> list[Path]:
+    """Copy a run's reports, also a failed box's, to ``place``, where the newest run's always are.
+
+    ``outputs`` are those of the boxes that ended well; what another left behind is looked for below ``folder``.
+    """
+    kept = []
+    for (task, output), name in REPORTS.items():
+        found = outputs.get(task, {}).get(output)
+        source = Path(found.path) if found else next(folder.glob(f"*/{task}/{output}"), None)
+        if source and source.is_file():
+            copy_in(source, place / name)
+            kept.append(place / name)
+    return kept
+
+
+def certificate_of(outputs: Outputs) -> Certificate | None:
+    """The certificate a run's evaluate box wrote, None where it did not come so far."""
+    certified = outputs.get("evaluate", {}).get("certified")
+    return read_certificate(Path(certified.path)) if certified else None
+
+
+def closing_table(
+    project: Project, outputs: Outputs, certificate: Certificate | None, reports: Sequence[Path]
+) -> list[str]:
+    """The lines below a run: what it was about and what came of it."""
+    rows: list[tuple[str, str]] = []
+    if "pull" in outputs:
+        rows.append(("data version", outputs["pull"]["Output"]))
+    if certificate:
+        rows += _column("metrics", [_metric(certificate, name) for name in certificate.metrics])
+        rows += _column("gates", [f"{check.verdict:<4}  {check.gate}: {check.reason}" for check in certificate.checks])
+    if "register" in outputs:
+        rows.append(("model", f"{project.name} version {outputs['register']['Output']}, champion"))
+    if "deploy-local" in outputs:
+        rows.append(("release", outputs["deploy-local"]["Output"]))
+    rows += _column("reports", [str(path) for path in reports])
+    if "deploy-local" in outputs:
+        rows.append(("next", f"make serve PROJECT={project.name}"))
+    return [f"  {head:<13}{text}" for head, text in rows]
+
+
+def _column(head: str, texts: Sequence[str]) -> list[tuple[str, str]]:
+    return [(head if index == 0 else "", text) for index, text in enumerate(texts)]
+
+
+def _metric(certificate: Certificate, name: str) -> str:
+    line = f"{name:<20} {interval(certificate.metrics[name])}"
+    champion = certificate.champion_metrics.get(name)
+    return f"{line}   champion {interval(champion)}" if champion else line

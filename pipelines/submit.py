@@ -1,0 +1,163 @@
+"""Runs of a project on Kubeflow: once, by the clock, and the pipeline itself as a versioned thing there."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from evenkeel.config import Project, find_project
+from evenkeel.digest import file_sha256
+from evenkeel.errors import PipelineError
+from evenkeel.settings import Settings, read_settings
+from pipelines.compile import COMPILED, PIPELINE
+from pipelines.kubeflow import connect, package, told
+from pipelines.parameters import resolve
+from pipelines.tasks import NEEDS
+
+if TYPE_CHECKING:
+    from kfp.client import Client
+    from kfp_server_api import V2beta1Run
+
+TERMINAL = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
+PATIENCE = 5
+"""Answers in a row that may be missing while we wait: a gateway restarts, a laptop changes networks."""
+
+
+def submit(name: str, *, target: str | None, cached: bool = True, poll_seconds: float = 3.0) -> None:
+    """Run a project there and wait until it ends, in whatever way, with a line for every box that changes state.
+
+    Raises PipelineError where it cannot be submitted or did not succeed.
+    """
+    settings = read_settings()
+    project = find_project(name, settings.workspace / "conf")
+    parameters = resolve(project, settings, target)
+    client, host = connect(settings), _host(settings)
+    with told(host), package(COMPILED, settings.image, cached=cached) as path:
+        run = client.create_run_from_pipeline_package(
+            str(path),
+            arguments=asdict(parameters),
+            run_name=f"{project.name} {parameters.data_version[:8]}",
+            experiment_name=project.name,
+            namespace=settings.kfp_namespace,
+        )
+    link = f"{host}/#/runs/details/{run.run_id}"
+    print(f"{project.name}: data {parameters.data_version[:12]}, submitted as {link}", flush=True)
+    ended = _wait(client, host, run.run_id, poll_seconds)
+    if ended.state != "SUCCEEDED":
+        raise PipelineError(f"the run ended as {ended.state}: {_reason(ended)}; see {link}")
+
+
+def schedule(name: str, *, target: str | None, cron: str | None) -> None:
+    """Create a project's recurring run, or replace it. ``cron`` None: retraining.schedule of the project.
+
+    Its runs find champion and, where EVENKEEL_DATA_GIT is set, data version out when they start; they use no cache,
+    which could not see either. Raises PipelineError.
+    """
+    settings = read_settings()
+    project = find_project(name, settings.workspace / "conf")
+    when = _cron(project, cron)
+    parameters = replace(resolve(project, settings, target), champion_version="", champion_digest="")
+    if settings.data_git and not project.data.version:
+        parameters = replace(parameters, data_version="")
+    client, host = connect(settings), _host(settings)
+    title = f"evenkeel-{project.name}"
+    with told(host), package(COMPILED, settings.image, cached=False) as path:
+        experiment = client.create_experiment(project.name, namespace=settings.kfp_namespace).experiment_id
+        listed = _all(client.list_recurring_runs, "recurring_runs", experiment_id=experiment)
+        old = [each.recurring_run_id for each in listed if each.display_name == title]
+        made = client.create_recurring_run(
+            experiment,
+            title,
+            cron_expression=when,
+            no_catchup=True,
+            params=asdict(parameters),
+            pipeline_package_path=str(path),
+        )
+        for each in old:
+            client.delete_recurring_run(each)
+    verb = "replaced" if old else "created"
+    print(f"{project.name}: {verb} recurring run '{when}': {host}/#/recurringrun/details/{made.recurring_run_id}")
+
+
+def upload() -> None:
+    """Make the compiled pipeline a version of the pipeline there, named by its digest; the first makes the pipeline.
+
+    Raises PipelineError.
+    """
+    from kfp_server_api import V2beta1Pipeline
+
+    settings = read_settings()
+    client, host = connect(settings), _host(settings)
+    with told(host), package(COMPILED, settings.image) as path:
+        version = file_sha256(path)[:12]
+        listed = _all(client.list_pipelines, "pipelines", namespace=settings.kfp_namespace)
+        pipeline = next((each.pipeline_id for each in listed if each.display_name == PIPELINE), None)
+        if pipeline is None:
+            wanted = V2beta1Pipeline(display_name=PIPELINE, namespace=settings.kfp_namespace)
+            pipeline = client.pipelines.pipeline_service_create_pipeline(wanted).pipeline_id
+        versions = _all(client.list_pipeline_versions, "pipeline_versions", pipeline_id=pipeline)
+        known = {each.display_name for each in versions}
+        if version not in known:
+            client.upload_pipeline_version(str(path), version, pipeline_id=pipeline)
+    verb = "has already" if version in known else "has now"
+    print(f"{PIPELINE} {verb} version {version}: {host}/#/pipelines/details/{pipeline}")
+
+
+def _host(settings: Settings) -> str:
+    return (settings.kfp_host or "").rstrip("/")
+
+
+def _cron(project: Project, cron: str | None) -> str:
+    when = cron or project.retraining.schedule
+    if when is None:
+        raise PipelineError(
+            f"conf/{project.name}.yaml has no retraining.schedule: add one, or give --cron '0 0 3 * * *'"
+        )
+    if len(when.split()) != 6:
+        raise PipelineError(f"--cron {when!r} needs six fields, seconds first: '0 0 3 * * *' is daily at 03:00")
+    return when
+
+
+def _wait(client: "Client", host: str, run_id: str, seconds: float) -> "V2beta1Run":
+    """The run, once it has ended. The client's own wait never ends for a run that was cancelled."""
+    states: dict[str, str] = {}
+    while True:
+        run = _ask(client, host, run_id, seconds)
+        for task in (run.run_details.task_details if run.run_details else None) or []:
+            if task.display_name in NEEDS and states.get(task.task_id) != task.state:
+                states[task.task_id] = task.state
+                print(f"  {task.display_name:<13} {task.state.lower()}", flush=True)
+        if run.state in TERMINAL:
+            return run
+        time.sleep(seconds)
+
+
+def _ask(client: "Client", host: str, run_id: str, seconds: float) -> "V2beta1Run":
+    for missing in range(PATIENCE + 1):
+        try:
+            with told(host):
+                return client.get_run(run_id)
+        except PipelineError:
+            if missing == PATIENCE:
+                raise
+            time.sleep(seconds)
+    raise AssertionError
+
+
+def _reason(run: "V2beta1Run") -> str:
+    """The messages of the run and of the boxes that failed."""
+    tasks = (run.run_details.task_details if run.run_details else None) or []
+    errors = [(task.display_name, task.error) for task in tasks if task.error and task.display_name in NEEDS]
+    lines = [f"{name}: {error.message}" for name, error in errors] or ([run.error.message] if run.error else [])
+    return "; ".join(lines) or "it gives no reason"
+
+
+def _all(ask: Callable[..., Any], field: str, **about: Any) -> Iterator[Any]:
+    """All entries of a listing, page by page."""
+    token = ""
+    while True:
+        page = ask(page_token=token, page_size=100, **about)
+        yield from getattr(page, field) or []
+        token = page.next_page_token
+        if not token:
+            return

@@ -1,0 +1,75 @@
+"""The application: protocols over one data plane, behind one gate."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from serving.auth import Keys
+from serving.feedback import Feedback
+from serving.gate import Gate, Methods
+from serving.http import TEXT, Call, Handler, Reply
+from serving.ledger import Ledger
+from serving.metrics import Metrics
+from serving.model import Slot
+from serving.pages import Card, Pages
+from serving.plane import Listener, Plane
+from serving.rest import Rest
+from serving.shadow import Shadow
+from serving.v1 import V1
+from serving.v2 import V2
+
+
+def create_app(
+    slot: Slot,
+    metrics: Metrics,
+    *,
+    ledger: Ledger | None = None,
+    shadow: Shadow | None = None,
+    keys: Keys | None = None,
+    open_metrics: bool = False,
+) -> Gate:
+    """The ASGI application over the model in the slot. ``open_metrics``: /metrics needs no key."""
+    listeners: list[Listener] = [listener for listener in (ledger, shadow) if listener is not None]
+    plane = Plane(slot, metrics, tuple(listeners))
+    pages = Pages(slot, keys=keys is not None)
+    open_paths = frozenset({"/metrics"}) if open_metrics else frozenset[str]()
+    return Gate(slot, _routes(plane, ledger), _model_routes(plane), pages, keys, open_paths)
+
+
+def _routes(plane: Plane, ledger: Ledger | None) -> dict[str, Methods]:
+    v1, v2 = V1(plane), V2(plane)
+    return {
+        "/predict": {"POST": plane.inference(Rest(plane).predict)},
+        "/feedback": {"POST": Feedback(plane, ledger).take},
+        "/healthz": {"GET": v2.live},
+        "/readyz": {"GET": v2.ready},
+        "/metrics": {"GET": _metrics(plane.metrics.registry)},
+        "/model": {"GET": Card(plane).show},
+        "/v2": {"GET": v2.server},
+        "/v2/": {"GET": v2.server},
+        "/v2/health/live": {"GET": v2.live},
+        "/v2/health/ready": {"GET": v2.ready},
+        "/v1/models": {"GET": v1.models},
+    }
+
+
+def _model_routes(plane: Plane) -> Mapping[str, Mapping[str, Methods]]:
+    v1, v2 = V1(plane), V2(plane)
+    return {
+        "/v2/models/": {
+            "/infer": {"POST": plane.inference(v2.infer)},
+            "/ready": {"GET": v2.model_ready},
+            "": {"GET": v2.model},
+        },
+        "/v1/models/": {
+            ":predict": {"POST": plane.inference(v1.predict)},
+            "": {"GET": v1.model},
+        },
+    }
+
+
+def _metrics(registry: CollectorRegistry) -> Handler:
+    async def show(_: Call) -> Reply:
+        return Reply(200, generate_latest(registry), (TEXT,))
+
+    return show

@@ -1,0 +1,115 @@
+"""Putting a server together from its options, and running it."""
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+
+from evenkeel.errors import SettingsError
+from evenkeel.release import Release
+from evenkeel.settings import Settings
+from serving.app import create_app
+from serving.auth import Keys
+from serving.follow import Follower, Source, load_release
+from serving.ledger import Ledger
+from serving.metrics import Metrics
+from serving.model import Model, Slot, find_bundle, load_model
+from serving.server import Server, listen, server_config
+from serving.shadow import Shadow
+
+_log = logging.getLogger("evenkeel.serving")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> None:
+    """Load, listen, serve, leave. Raises EvenkeelError where it cannot start."""
+    slot = Slot()
+    metrics = Metrics(_registry())
+    metrics.ready.set_function(lambda: slot.ready)
+    if not options.follow:
+        slot.model = _load(options)
+        metrics.switched(slot.model)
+    keys = Keys(options.keys) if options.keys else None
+    shadow_model = load_model(options.shadow, allow_uncertified=True) if options.shadow else None
+    listener = _listen(options)
+    ledger = _ledger(options, settings, metrics)
+    shadow = Shadow(shadow_model, options.shadow_share, metrics, ledger) if shadow_model else None
+    app = create_app(slot, metrics, ledger=ledger, shadow=shadow, keys=keys, open_metrics=options.open_metrics)
+
+    def leave() -> None:
+        if shadow is not None:
+            shadow.close(1.0)
+        if ledger is not None:
+            ledger.close(max(1.0, options.grace / 2))
+
+    server = Server(server_config(app, grace_seconds=options.grace / 2), slot, options.drain, leave)
+    follower = _follower(options, settings, slot, metrics) if options.follow else None
+    settle_memory()
+    host, port = listener.getsockname()[:2]
+    _log.info("listening", extra={"host": host, "port": port, "model": slot.model and slot.model.name})
+    with asyncio.Runner() as runner:
+        runner.run(_serve(server, listener, follower))
+
+
+def settle_memory() -> None:
+    """Tell the garbage collector that what is here now stays: its passes over a loaded server are the tail latency."""
+    sys.setswitchinterval(0.0005)  # the ledger's thread must not hold the interpreter for the default 5 ms
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+async def _serve(server: Server, listener: socket.socket, follower: Follower | None) -> None:
+    following = asyncio.create_task(follower.run()) if follower is not None else None
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        if following is not None:
+            following.cancel()
+
+
+def _load(options: argparse.Namespace) -> Model:
+    folder = options.bundle or find_bundle(options.model_dir)
+    return load_model(
+        folder,
+        version=os.environ.get("EVENKEEL_MODEL_VERSION"),
+        name=options.model_name,
+        allow_uncertified=options.allow_uncertified,
+    )
+
+
+def _listen(options: argparse.Namespace) -> socket.socket:
+    try:
+        return listen(options.host, options.port)
+    except OSError as exc:
+        raise SettingsError(f"--host {options.host} --port {options.port}: {exc.strerror}; give another port") from exc
+
+
+def _ledger(options: argparse.Namespace, settings: Settings, metrics: Metrics) -> Ledger | None:
+    if options.ledger == "none":
+        return None
+    salt = settings.ledger_salt.get_secret_value() if settings.ledger_salt else ""
+    return Ledger(options.ledger, metrics, salt=salt, interval=options.ledger_interval)
+
+
+def _follower(options: argparse.Namespace, settings: Settings, slot: Slot, metrics: Metrics) -> Follower:
+    source = Source(options.follow, Path(settings.home) / "serving" / "bundles")
+    load = partial(_load_release, options)
+    return Follower(source, slot, metrics, load, options.interval)
+
+
+def _load_release(options: argparse.Namespace, release: Release, folder: Path) -> Model:
+    return load_release(release, folder, name=options.model_name, allow_uncertified=options.allow_uncertified)
+
+
+def _registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry

@@ -1,0 +1,150 @@
+"""What was answered can be read back; what cannot be written is counted and never in the way."""
+
+import datetime as dt
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pytest
+from bundles import make_rows
+from running import Asked, wait_until
+
+from evenkeel.bundle import Bundle
+from evenkeel.ledger import FEATURE, read_labels, read_predictions
+from serving.app import create_app
+from serving.ledger import Ledger
+from serving.metrics import Metrics
+from serving.model import Slot, load_model
+
+ROWS = make_rows(5, seed=11)
+
+
+@pytest.fixture
+def logged(slot: Slot, metrics: Metrics, ledger: Ledger) -> Asked:
+    return Asked(create_app(slot, metrics, ledger=ledger))
+
+
+def test_a_prediction_is_kept_as_it_was_validated_and_answered(logged: Asked, ledger: Ledger, tmp_path: Path) -> None:
+    rows = [{**row, "person": f"p{index}"} for index, row in enumerate(ROWS)]
+    content = logged.post("/predict", {"rows": rows}, headers={"x-request-id": "call-1"}).json()
+    ledger.close(5)
+    table = read_predictions(str(tmp_path / "ledger"), "people")
+    assert table["id"].to_pylist() == [each["id"] for each in content["predictions"]]
+    assert table["label"].to_pylist() == [each["label"] for each in content["predictions"]]
+    assert table["probabilities"].to_pylist() == [
+        list(each["probabilities"].values()) for each in content["predictions"]
+    ]
+    assert set(table["request_id"].to_pylist()) == {"call-1"}
+    assert set(table["model_version"].to_pylist()) == {"7"}
+    assert set(table["role"].to_pylist()) == {"live"}
+    assert table[FEATURE + "age"].to_pylist() == [row["age"] for row in ROWS]
+    assert table[FEATURE + "smoker"].to_pylist() == [row["smoker"] for row in ROWS]
+    assert table[FEATURE + "floor"].to_pylist() == [None if row["floor"] is None else str(row["floor"]) for row in ROWS]
+    assert all(latency > 0 for latency in table["latency_ms"].to_pylist())
+
+
+def test_sensitive_columns_are_hashed_with_the_salt_or_left_out(logged: Asked, ledger: Ledger, tmp_path: Path) -> None:
+    logged.post("/predict", {"rows": [{**row, "person": "p"} for row in ROWS]})
+    ledger.close(5)
+    table = read_predictions(str(tmp_path / "ledger"), "people")
+    assert FEATURE + "income" not in table.column_names
+    towns = table[FEATURE + "town"].to_pylist()
+    assert not {"Rome", "Oslo", "Bern"} & set(towns)
+    assert len(set(towns)) == len({row["town"] for row in ROWS})
+    assert set(map(len, table["entity"].to_pylist())) == {32}
+    text = b"".join(file.read_bytes() for file in (tmp_path / "ledger").rglob("*.parquet"))
+    assert b"Rome" not in text
+
+
+def test_partitions_are_hours_that_other_readers_understand(logged: Asked, ledger: Ledger, tmp_path: Path) -> None:
+    logged.post("/predict", {"rows": ROWS})
+    ledger.close(5)
+    (file,) = (tmp_path / "ledger" / "predictions").rglob("*.parquet")
+    now = dt.datetime.now(dt.UTC)
+    assert file.parent.parts[-3:-1] == ("model=people", f"date={now:%Y-%m-%d}")
+    table = ds.dataset(tmp_path / "ledger" / "predictions", partitioning="hive").to_table()
+    assert set(table["model"].to_pylist()) == {"people"}
+    later = read_predictions(str(tmp_path / "ledger"), "people", since=now + dt.timedelta(days=1))
+    assert later.num_rows == 0
+
+
+def test_regression_keeps_value_and_interval(regression: Bundle, metrics: Metrics, tmp_path: Path) -> None:
+    slot = Slot()
+    slot.model = load_model(regression.folder)
+    ledger = Ledger(str(tmp_path), metrics)
+    content = Asked(create_app(slot, metrics, ledger=ledger)).post("/predict", {"rows": ROWS}).json()
+    ledger.close(5)
+    table = read_predictions(str(tmp_path), "people")
+    assert table["value"].to_pylist() == [each["value"] for each in content["predictions"]]
+    assert table["upper"].to_pylist() == [each["interval"][1] for each in content["predictions"]]
+    assert table["label"].null_count == 5
+
+
+def test_labels_come_late_in_any_number_and_the_last_counts(logged: Asked, ledger: Ledger, tmp_path: Path) -> None:
+    first, second, *_ = logged.post("/predict", {"rows": ROWS}).json()["predictions"]
+    assert logged.post("/feedback", {"id": first["id"], "label": "yes"}).status_code == 202
+    many = [{"id": first["id"], "label": "no"}, {"id": second["id"], "label": "yes"}]
+    assert logged.post("/feedback", {"labels": many}).json() == {"accepted": 2}
+    ledger.close(5)
+    labels = {row["id"]: row["label"] for row in read_labels(str(tmp_path / "ledger"), "people").to_pylist()}
+    assert labels == {first["id"]: "no", second["id"]: "yes"}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"id": "x", "label": "yes"},
+        {"id": "0" * 32 + "-0", "label": "maybe"},
+        {"id": "0" * 32 + "-0", "label": None},
+        {"id": "0" * 32 + "-0", "label": True},
+        {"id": "0" * 32 + "-0"},
+        {"id": "0" * 32 + "-0", "label": "yes", "why": 1},
+        {"labels": [3]},
+        [],
+    ],
+)
+def test_labels_that_cannot_be_true_are_refused(logged: Asked, label: object) -> None:
+    answer = logged.post("/feedback", label)
+    assert 400 <= answer.status_code < 500
+
+
+def test_integer_classes_are_labels_as_they_are(multiclass: Bundle, metrics: Metrics, tmp_path: Path) -> None:
+    slot = Slot()
+    slot.model = load_model(multiclass.folder)
+    ledger = Ledger(str(tmp_path), metrics)
+    asked = Asked(create_app(slot, metrics, ledger=ledger))
+    identity = asked.post("/predict", {"rows": ROWS}).json()["predictions"][0]["id"]
+    assert asked.post("/feedback", {"id": identity, "label": "1"}).status_code == 422
+    assert asked.post("/feedback", {"id": identity, "label": 1}).status_code == 202
+    ledger.close(5)
+    assert read_labels(str(tmp_path), "people")["label"].to_pylist() == ["1"]
+
+
+def test_without_a_ledger_feedback_is_refused_plainly(asked: Asked) -> None:
+    assert asked.post("/feedback", {"id": "0" * 32 + "-0", "label": "yes"}).status_code == 501
+
+
+def test_what_does_not_fit_is_dropped_and_counted(slot: Slot, metrics: Metrics, tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path), metrics, queue_rows=7, interval=60)
+    asked = Asked(create_app(slot, metrics, ledger=ledger))
+    blocked = tmp_path / "predictions"
+    blocked.write_text("a file where the folder should be")
+    for _ in range(2):
+        assert asked.post("/predict", {"rows": ROWS}).status_code == 200
+    assert metrics.registry.get_sample_value("ml_prediction_log_dropped_total", {"reason": "queue_full"}) == 5
+    ledger.close(5)
+    assert metrics.registry.get_sample_value("ml_prediction_log_dropped_total", {"reason": "shutdown"}) == 5
+
+
+def test_what_cannot_be_written_now_is_written_when_it_can(slot: Slot, metrics: Metrics, tmp_path: Path) -> None:
+    blocked = tmp_path / "predictions"
+    blocked.write_text("a file where the folder should be")
+    ledger = Ledger(str(tmp_path), metrics, interval=0.05)
+    asked = Asked(create_app(slot, metrics, ledger=ledger))
+    assert asked.post("/predict", {"rows": ROWS}).status_code == 200
+    failures = "ml_prediction_log_write_failures_total"
+    wait_until(lambda: (metrics.registry.get_sample_value(failures) or 0) > 0, 10)
+    assert asked.post("/predict", {"rows": ROWS}).status_code == 200
+    blocked.unlink()
+    wait_until(lambda: metrics.registry.get_sample_value("ml_prediction_log_rows_total") == 10, 10)
+    ledger.close(5)
+    assert read_predictions(str(tmp_path), "people").num_rows == 10
