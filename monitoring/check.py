@@ -44,7 +44,7 @@ def watch(release: Release, bundle: Bundle, ledger: str) -> Watched:
     """Load what a released bundle says about itself."""
     project = bundle.project()
     predictor = Predictor.load(bundle)
-    words = {text.column: {term: place for place, term in enumerate(text.terms)} for text in predictor.encoder.texts}
+    words = {text.column: text.positions for text in predictor.encoder.texts}
     reference = Reference.from_json((bundle.folder / PROFILE).read_text(encoding="utf-8"), words)
     estimator = None
     if project.target.task == "binary":

@@ -1,5 +1,6 @@
 """What a run came to: reports at stable places, and the table that closes it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def closing_table(
         rows.append(("data version", outputs["pull"]["Output"]))
     if certificate:
         rows += _column("metrics", [_metric(certificate, name) for name in certificate.metrics])
-        rows += _column("gates", [f"{check.verdict:<4}  {check.gate}: {check.reason}" for check in certificate.checks])
+        rows += _column("gates", _gates(certificate))
     if "register" in outputs:
         rows.append(("model", f"{project.name} version {outputs['register']['Output']}, champion"))
     if "deploy-local" in outputs:
@@ -59,6 +60,15 @@ def closing_table(
 
 def _column(head: str, texts: Sequence[str]) -> list[tuple[str, str]]:
     return [(head if index == 0 else "", text) for index, text in enumerate(texts)]
+
+
+def _gates(certificate: Certificate) -> list[str]:
+    """What passed on one line; whatever did not, with its reason. The page has them all."""
+    passed = Counter(check.gate for check in certificate.checks if check.verdict == "pass")
+    names = [gate if count == 1 else f"{gate} ({count})" for gate, count in passed.items()]
+    others = [check for check in certificate.checks if check.verdict != "pass"]
+    line = [f"pass  {', '.join(names)}"] if names else []
+    return line + [f"{check.verdict}  {check.gate}: {check.reason}" for check in others]
 
 
 def _metric(certificate: Certificate, name: str) -> str:

@@ -5,6 +5,8 @@ import os
 # Before numpy: one ONNX session, one thread; a BLAS pool beside it would only fight for the same cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Before pyarrow: its own allocators keep what the ledger needed once.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 import sys
 

@@ -249,12 +249,12 @@ class Categorical(Checker):
         self._as_told = {str(value).casefold(): str(value) for value in self.categories}
 
     def _whole(self, values: Sequence[Any]) -> NDArray[Any] | None:
+        if self._by_value is not None and not self._types.issuperset(map(type, values)):
+            return None
         try:
             if self._by_value is None:
                 return _objects([self._texts[type(value), value] for value in values])
-            if self._types.issuperset(map(type, values)):
-                return _objects(list(map(self._by_value.__getitem__, values)))
-            return None
+            return _objects(list(map(self._by_value.__getitem__, values)))
         except (KeyError, TypeError):  # unknown, or an array or object, which cannot be looked up
             return None
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -33,7 +34,7 @@ from evenkeel.ledger import (
     prediction_folder,
 )
 from evenkeel.storage import write_bytes
-from serving.answer import Answer, row_id
+from serving.answer import Answer
 from serving.door import Entry
 from serving.http import Call
 from serving.metrics import Metrics
@@ -42,7 +43,8 @@ from serving.model import Model
 _log = logging.getLogger("evenkeel.ledger")
 
 _CHUNK = 256
-"""Requests turned into Arrow at a time: the interpreter is held for about a millisecond, not for a whole backlog."""
+"""Rows turned into Arrow at a time: the interpreter is held for about a millisecond, not for a whole backlog."""
+_MOMENT = PREDICTION_SCHEMA.field("time").type
 _TICK = 0.2
 """Seconds between looks at the queue."""
 
@@ -147,10 +149,19 @@ class Ledger:
     def _drain(self) -> None:
         """Turn what is in the queue into Arrow, a little at a time."""
         while self._queue:
-            records = [self._queue.popleft() for _ in range(min(_CHUNK, len(self._queue)))]
+            records = self._some()
             for folder, table in self._tables(records):
                 self._files.setdefault(folder, _File(folder, [])).tables.append(table)
             time.sleep(0)  # lets the event loop have the interpreter
+
+    def _some(self) -> list[Prediction | Label]:
+        """The next records, about _CHUNK rows of them."""
+        records: list[Prediction | Label] = []
+        rows = 0
+        while self._queue and rows < _CHUNK:
+            records.append(self._queue.popleft())
+            rows += records[-1].entry.rows if isinstance(records[-1], Prediction) else 1
+        return records
 
     def _tables(self, records: Sequence[Prediction | Label]) -> Iterator[tuple[str, pa.Table]]:
         predictions: dict[tuple[Model, dt.datetime], list[Prediction]] = {}
@@ -189,25 +200,24 @@ def prediction_table(model: Model, records: Sequence[Prediction], salt: bytes) -
     """Predictions of one model as the ledger's table."""
     sizes = [record.entry.rows for record in records]
     total = sum(sizes)
+    request = pa.array(np.repeat(np.arange(len(records)), sizes))  # each row's request
+    row = pa.array(np.concatenate([np.arange(size) for size in sizes]))
 
     def each(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         """A request's value for each of its rows."""
-        return pa.array(values if total == len(sizes) else np.repeat(np.array(values, object), sizes), kind)
+        return pa.array(values, kind).take(request)
 
-    answers = [record.answer.prediction for record in records]
-    identities = [row_id(record.answer.id, row) for record in records for row in range(record.entry.rows)]
-    constant = {"model_version": model.version, "digest": model.bundle.digest}
+    prefixes = each([record.answer.id for record in records], pa.string())
     fields: dict[str, pa.Array] = {
-        "id": pa.array(identities, pa.string()),
-        "time": each([record.nanoseconds // 1000 for record in records], pa.int64()).cast(
-            PREDICTION_SCHEMA.field("time").type
-        ),
-        **{name: pa.array([value] * total, pa.string()) for name, value in constant.items()},
+        "id": pc.binary_join_element_wise(prefixes, row.cast(pa.string()), "-"),
+        "time": each([record.nanoseconds // 1000 for record in records], pa.int64()).cast(_MOMENT),
+        "model_version": pa.repeat(model.version, total),
+        "digest": pa.repeat(model.bundle.digest, total),
         "role": each([record.role for record in records], pa.string()),
         "request_id": each([record.request_id for record in records], pa.string()),
         "entity": _entities(model, records, salt),
         "latency_ms": each([record.latency_ms for record in records], pa.float64()),
-        "value": pa.array(np.concatenate([answer.values for answer in answers])),
+        "value": pa.array(np.concatenate([record.answer.prediction.values for record in records])),
         **_classes(model, records),
         **_interval(records, total),
     }
@@ -221,7 +231,7 @@ def prediction_table(model: Model, records: Sequence[Prediction], salt: bytes) -
 
 def label_table(labels: Sequence[Label]) -> pa.Table:
     """Labels as the ledger's table."""
-    times = pa.array([label.nanoseconds // 1000 for label in labels], pa.int64()).cast(LABEL_SCHEMA.field("time").type)
+    times = pa.array([label.nanoseconds // 1000 for label in labels], pa.int64()).cast(_MOMENT)
     return pa.table(
         [
             pa.array([label.id for label in labels], pa.string()),
@@ -284,9 +294,9 @@ def _feature(values: NDArray[Any], column: Column, salt: bytes) -> pa.Array:
 
 def _hashed(values: Sequence[Any], salt: bytes) -> list[str | None]:
     """Keyed hashes: equal values stay equal, and without the salt nobody can try values out."""
-    return [
-        None
-        if value is None or value != value
-        else hmac.new(salt, str(value).encode(), hashlib.sha256).hexdigest()[:32]
-        for value in values
-    ]
+    hashes: dict[Any, str | None] = {None: None}
+    for value in values:
+        if value not in hashes:
+            missing = value != value  # NaN, NaT
+            hashes[value] = None if missing else hmac.digest(salt, str(value).encode(), hashlib.sha256).hex()[:32]
+    return [hashes[value] for value in values]

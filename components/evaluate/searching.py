@@ -1,6 +1,5 @@
 """What the search for parameters tried, for the page."""
 
-import json
 from collections.abc import Iterator
 
 from markupsafe import Markup
@@ -42,6 +41,10 @@ def searching(bundle: Bundle, project: Project) -> Iterator[Markup]:
 
 
 def _row(trial: Trial, value: float, chosen: bool) -> list[str | Markup]:
-    params = json.dumps(trial.params, ensure_ascii=False) if trial.params else "as in model.params"
+    params = ", ".join(f"{name} {_plain(given)}" for name, given in trial.params.items()) or "as in model.params"
     name = Markup("<b>{}</b>").format(trial.number) if chosen else str(trial.number)
     return [name, number(value), params]
+
+
+def _plain(value: object) -> str:
+    return number(value) if isinstance(value, float) else str(value)

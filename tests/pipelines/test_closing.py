@@ -16,6 +16,8 @@ CERTIFICATE = Certificate(
     metrics={"roc_auc": Interval(value=0.9912, low=0.98, high=0.9987)},
     champion_metrics={"roc_auc": Interval(value=0.95, low=0.9, high=1.0)},
     checks=(
+        Check(gate="require", subject="recall", value=0.9, threshold=0.8, verdict="pass", reason="0.9 is at least 0.8"),
+        Check(gate="baseline", subject="roc_auc", value=0.99, threshold=0.5, verdict="pass", reason="0.99 is above 0.5"),
         Check(
             gate="require", subject="roc_auc", value=0.99, threshold=0.9, verdict="pass", reason="0.99 is at least 0.9"
         ),
@@ -38,7 +40,7 @@ def test_the_table_says_what_came_of_the_run(repository: Path, tmp_path: Path) -
     assert closing_table(project, outputs, certificate, [Path("a.html"), Path("b.html")]) == [
         f"  data version {'d' * 32}",
         "  metrics      roc_auc              0.991 [0.98, 0.999]   champion 0.95 [0.9, 1]",
-        "  gates        pass  require: 0.99 is at least 0.9",
+        "  gates        pass  require (2), baseline",
         "               fail  size: 9 MiB is over 1 MiB",
         "  model        tumours version 7, champion",
         "  release      release.json",
