@@ -20,8 +20,9 @@ class Slice(Section):
 class ChampionGate(Section):
     """The candidate against the champion, on the same frozen rows."""
 
-    margin: float = Field(default=0.0, ge=0)
-    """How much worse in the gate's metric a candidate may be."""
+    margin: float = Field(default=0.01, ge=0)
+    """How much worse in the gate's metric (in its units) a candidate may be. At 0 a model retrained on newer data
+    must be surely better, for an equally good one cannot be told from one that is slightly worse."""
     confidence: Unit = 0.95
     """How sure the paired bootstrap must be that it is not worse than that."""
 
