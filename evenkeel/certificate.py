@@ -1,9 +1,9 @@
 """The gate certificate: every check a candidate was put to, with threshold, value and verdict."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from evenkeel.digest import json_digest
 from evenkeel.errors import BundleError
@@ -59,6 +59,13 @@ class Certificate(_Frozen):
     champion_metrics: dict[str, Interval] = {}
     checks: tuple[Check, ...]
     passed: bool
+
+    @model_validator(mode="after")
+    def _passed_is_what_the_checks_say(self) -> Self:
+        failed = any(check.verdict == "fail" for check in self.checks)
+        if self.passed and (failed or not self.checks):
+            raise ValueError("says passed, and its checks do not")
+        return self
 
     @property
     def refusals(self) -> tuple[Check, ...]:

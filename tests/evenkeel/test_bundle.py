@@ -133,6 +133,14 @@ def test_another_bundles_certificate_does_not_count(bundle: Bundle) -> None:
         open_bundle(bundle.folder).require_certificate()
 
 
+def test_a_verdict_edited_to_passed_is_no_certificate(bundle: Bundle) -> None:
+    certify(bundle, passed=False)
+    path = bundle.folder / "certificate.json"
+    path.write_text(path.read_text().replace('"passed": false', '"passed": true'))
+    with pytest.raises(BundleError, match="says passed, and its checks do not"):
+        open_bundle(bundle.folder)
+
+
 def test_the_command_line(bundle: Bundle, capsys: pytest.CaptureFixture[str]) -> None:
     certify(bundle)
     assert main(["verify", str(bundle.folder)]) == 0

@@ -1,22 +1,18 @@
 """Real bundles, real applications, real servers."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from bundles import make_bundle, make_project
-from running import Asked, Running, start
-
 from evenkeel.bundle import Bundle
 from serving.app import create_app
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot, load_model
+from tests.serving.bundles import make_bundle, make_project
+from tests.serving.running import Asked, Running, start
 
 
 @pytest.fixture(scope="session")

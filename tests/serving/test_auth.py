@@ -5,14 +5,14 @@ import os
 from pathlib import Path
 
 import pytest
-from bundles import make_rows
-from running import Asked
 
 from evenkeel.errors import SettingsError
 from serving.app import create_app
 from serving.auth import Keys
 from serving.metrics import Metrics
 from serving.model import Slot
+from tests.serving.bundles import make_rows
+from tests.serving.running import Asked
 
 ROWS = {"rows": make_rows(1)}
 

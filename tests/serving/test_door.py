@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from bundles import make_project, make_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from evenkeel.table import to_columns
 from serving.check import CHECKERS, Found
 from serving.door import Door
 from serving.problem import RefusedError
+from tests.serving.bundles import make_project, make_rows
 
 ROW = make_rows(1)[0]
 

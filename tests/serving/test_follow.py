@@ -10,15 +10,15 @@ from pathlib import Path
 
 import boto3
 import pytest
-from bundles import certify, make_bundle, make_project
 from moto.server import ThreadedMotoServer
-from running import free_port
 
 from evenkeel.bundle import Bundle, open_bundle
 from evenkeel.targets.local import LocalTarget
 from serving.follow import Follower, Source, load_release
 from serving.metrics import Metrics
 from serving.model import Slot
+from tests.serving.bundles import certify, make_bundle, make_project
+from tests.serving.running import free_port
 
 
 @pytest.fixture
@@ -97,10 +97,9 @@ def test_a_certificate_that_is_not_the_releases_or_does_not_pass_is_refused(
 
 
 def test_switching_drops_no_request(tmp_path: Path, bundle: Bundle, better: Bundle, metrics: Metrics) -> None:
-    from bundles import make_rows
-    from running import Asked
-
     from serving.app import create_app
+    from tests.serving.bundles import make_rows
+    from tests.serving.running import Asked
 
     slot = Slot()
     record = release(tmp_path, bundle, "1")
@@ -113,7 +112,7 @@ def test_switching_drops_no_request(tmp_path: Path, bundle: Bundle, better: Bund
         import httpx
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(asked.app), base_url="http://here") as client:
-            codes = []
+            codes: list[int] = []
             release(tmp_path, better, "2")
             switching = asyncio.create_task(following.look())
             while not switching.done() or len(codes) < 50:

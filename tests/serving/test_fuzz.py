@@ -5,14 +5,14 @@ import struct
 from typing import Any
 
 import pytest
-from bundles import make_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from running import Asked
-from test_protocols import NAMES, binary_request, tensors
 
 from serving.problem import RefusedError
 from serving.tensor import DATATYPES, Binary, read_tensor
+from tests.serving.bundles import make_rows
+from tests.serving.running import Asked
+from tests.serving.test_protocols import NAMES, binary_request, tensors
 
 FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SCALARS = (

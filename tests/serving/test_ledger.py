@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
-from bundles import make_rows
-from running import Asked, wait_until
 
 from evenkeel.bundle import Bundle
 from evenkeel.ledger import FEATURE, read_labels, read_predictions
@@ -14,6 +12,8 @@ from serving.app import create_app
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot, load_model
+from tests.serving.bundles import make_rows
+from tests.serving.running import Asked, wait_until
 
 ROWS = make_rows(5, seed=11)
 

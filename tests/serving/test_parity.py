@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bundles import certify, make_project, make_rows, typed_table
-from running import Asked
 
 from components.train.step import train
 from evenkeel.bundle import SKOPS, Bundle, open_bundle
@@ -15,6 +13,8 @@ from evenkeel.config import Project
 from evenkeel.learning.skopsfile import load_pipeline
 from evenkeel.table import write_table
 from evenkeel.trials import Trial, write_trials
+from tests.serving.bundles import certify, make_project, make_rows, typed_table
+from tests.serving.running import Asked
 
 CASES = {
     "binary": ("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 20}, "roc_auc"),

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bundles import make_rows
-from running import Asked
 
 from evenkeel.bundle import EVALUATION, Bundle
 from evenkeel.predictor import Predictor
 from evenkeel.table import label_text, read_table, to_columns
 from serving.tensor import DATATYPES, to_binary
+from tests.serving.bundles import make_rows
+from tests.serving.running import Asked
 
 ROWS = make_rows(20, seed=3)
 NAMES = list(ROWS[0])

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from bundles import certify, make_bundle, make_project, make_rows
-from running import Running, wait_until
 
 from evenkeel.bundle import Bundle
 from evenkeel.ledger import read_predictions
 from evenkeel.targets.local import LocalTarget
+from tests.serving.bundles import certify, make_bundle, make_project, make_rows
+from tests.serving.running import Running, wait_until
 
 Serve = Callable[..., Running]
 BODY = json.dumps({"rows": make_rows(1)})

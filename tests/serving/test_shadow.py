@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import make_bundle, make_project, make_rows
-from running import Asked, wait_until
 
 from evenkeel.bundle import Bundle
 from evenkeel.ledger import SHADOW, read_predictions
@@ -15,6 +13,8 @@ from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot, load_model
 from serving.shadow import Shadow
+from tests.serving.bundles import make_bundle, make_project, make_rows
+from tests.serving.running import Asked, wait_until
 
 ROWS = {"rows": make_rows(10)}
 
