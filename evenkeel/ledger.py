@@ -15,12 +15,13 @@ boolean bool, datetime timestamp[us], others text; what the project marks as sen
 
 import datetime as dt
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from evenkeel.errors import StorageError
 from evenkeel.storage import list_below, read_bytes
 
 PREDICTIONS = "predictions"
@@ -30,6 +31,7 @@ FEATURE = "feature_"
 LIVE = "live"
 SHADOW = "shadow"
 
+_PART_ROWS = 1 << 16
 _MOMENT = pa.timestamp("us", tz="UTC")
 
 PREDICTION_SCHEMA = pa.schema(
@@ -78,14 +80,20 @@ def iter_predictions(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     role: str = LIVE,
+    columns: Sequence[str] | None = None,
+    encoded: Sequence[str] = (),
 ) -> Iterator[pa.Table]:
-    """The predictions of ``since <= time < until``, a table per file, in order of hours. Raises StorageError."""
+    """The predictions of ``since <= time < until``, part by part of each file, in order of hours.
+
+    Of the ``columns`` named (None: all) those that a file has, and always time and role; text columns in ``encoded``
+    come dictionary-encoded. Raises StorageError, for a file that is not Parquet too.
+    """
     below = f"{root.rstrip('/')}/{PREDICTIONS}/model={model}"
     for name in list_below(below):
         if _parquet(name) and _hour_overlaps(name, since, until):
-            table = _read(f"{below}/{name}")
-            kept = _between(table, since, until)
-            yield kept.filter(pc.equal(kept["role"], role))
+            for table in _parts(f"{below}/{name}", columns, encoded):
+                kept = _between(table, since, until)
+                yield kept.filter(pc.equal(kept["role"], role))
 
 
 def read_predictions(
@@ -118,7 +126,23 @@ def read_labels(
 
 
 def _read(uri: str) -> pa.Table:
-    return pq.read_table(io.BytesIO(read_bytes(uri)))
+    return pa.concat_tables(_parts(uri, None, ()))
+
+
+def _parts(uri: str, columns: Sequence[str] | None, encoded: Sequence[str]) -> Iterator[pa.Table]:
+    """A file's rows in small tables, so that memory does not grow with it; at least one, which may be empty."""
+    content = io.BytesIO(read_bytes(uri))
+    try:
+        # pre_buffer would hold a whole row group's columns at once
+        with pq.ParquetFile(content, read_dictionary=list(encoded), pre_buffer=False) as file:
+            named = None if columns is None else {*columns, "time", "role"}
+            wanted = [name for name in file.schema_arrow.names if named is None or name in named]
+            if not file.metadata.num_rows:
+                yield file.schema_arrow.empty_table().select(wanted)
+            for batch in file.iter_batches(_PART_ROWS, columns=wanted):
+                yield pa.Table.from_batches([batch])
+    except (pa.ArrowException, OSError) as exc:
+        raise StorageError(f"{uri}: cannot be read as a part of the ledger: {exc}; set it aside or restore it") from exc
 
 
 def _parquet(name: str) -> bool:

@@ -58,8 +58,11 @@ class Profiles:
         features = {name: profile.like() for name, profile in self.features.items()}
         return Profiles(features, self.prediction.like(), self.label.like())
 
-    def add_features(self, columns: Mapping[str, NDArray[Any]], vocabularies: Mapping[str, Mapping[str, int]]) -> None:
-        """Count the features of more rows; ``vocabularies`` are the words the model knows, by text column."""
+    def add_features(self, columns: Mapping[str, Any], vocabularies: Mapping[str, Mapping[str, int]]) -> None:
+        """Count the features of more rows: arrays (n,), or Arrow columns of categories.
+
+        ``vocabularies`` are the words the model knows, by text column.
+        """
         for name, profile in self.features.items():
             values = columns[name]
             if isinstance(profile, TextProfile):

@@ -21,11 +21,37 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 IMPORTS: Mapping[str, Sequence[str]] = {
-    "table": ("kfp.dsl.executor", "evenkeel.config", "numpy", "pyarrow.csv", "pyarrow.parquet"),
-    "model": ("kfp.dsl.executor", "evenkeel.config", "sklearn.pipeline", "sklearn.ensemble", "optuna", "skl2onnx"),
-    "registry": ("kfp.dsl.executor", "evenkeel.config", "mlflow.store.tracking.sqlalchemy_store"),
+    "table": (
+        "kfp.dsl.executor",
+        "components.pull.step",
+        "components.validate.step",
+        "components.split.step",
+        "components.evaluate.step",
+        "components.deploy_local.step",
+    ),
+    "model": (
+        "kfp.dsl.executor",
+        "components.search.step",
+        "components.train.step",
+        "optuna",
+        "sklearn.ensemble",
+        "sklearn.linear_model",
+    ),
+    "registry": (
+        "kfp.dsl.executor",
+        "components.register.step",
+        "mlflow.pyfunc",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "mlflow.store.model_registry.sqlalchemy_store",
+    ),
 }
 """Server -> what it imports before its first fork."""
+
+_ENVIRONMENT = {
+    "_KFP_RUNTIME": "true",  # the slim kfp, as in a container
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # it would start threads, and threads do not survive a fork
+}
 
 GRACE = 3.0
 """Seconds an interrupted box has to tidy up before it is killed."""
@@ -103,12 +129,11 @@ def _start_server(modules: Sequence[str]) -> tuple[subprocess.Popen[bytes], sock
     mine, theirs = socket.socketpair()
     with theirs:
         code = f"import sys; sys.path[:] = {sys.path!r}; from pipelines.warm import serve; serve(*sys.argv[1:])"
-        environment = {**os.environ, "_KFP_RUNTIME": "true"}  # the slim kfp, as in a container
         command = [sys.executable, "-c", code, str(theirs.fileno()), *modules]
         process = subprocess.Popen(
             command,
             pass_fds=[theirs.fileno()],
-            env=environment,
+            env={**os.environ, **_ENVIRONMENT},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the run to hear

@@ -11,7 +11,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from evenkeel.config import Project
-from serving.check import ABSENT, CHECKERS, Found, Values, nearest
+from serving.check import ABSENT, CHECKERS, Values, nearest
+from serving.found import Found
 from serving.problem import Problem, RefusedError, kind
 
 

@@ -4,7 +4,8 @@ import re
 import time
 from typing import Any
 
-from serving.check import CHECKERS, Found
+from serving.check import CHECKERS
+from serving.found import Found
 from serving.http import Call, Reply, decode, encode, require_json
 from serving.ledger import Label, Ledger
 from serving.model import Model

@@ -13,7 +13,7 @@ from serving.metrics import Metrics, ModelMetrics
 from serving.model import Model, Slot
 from serving.problem import RefusedError
 
-_SLICE = 0.004
+_SLICE = 0.002
 """Seconds of work after which the event loop looks for new requests: a probe must not wait for a whole backlog."""
 _BESIDE = 512
 """Rows from which a prediction runs beside the event loop: ONNX Runtime and numpy let go of the interpreter."""

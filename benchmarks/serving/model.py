@@ -1,4 +1,4 @@
-"""The models of the benchmark: our bundle by our train stage, and the same estimator as a plain pipeline for the peers."""
+"""The models of the benchmark: our bundle by our train stage, and the same estimator as a plain pipeline for peers."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -132,7 +132,9 @@ def _pipeline(workload: Workload) -> Any:
     from sklearn.preprocessing import OneHotEncoder
 
     words = TfidfVectorizer(max_features=20_000, ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    steps = [(name, words, name) for name, column in workload.columns.items() if column["type"] == "text"]
+    steps: list[tuple[str, Any, Any]] = [
+        (name, words, name) for name, column in workload.columns.items() if column["type"] == "text"
+    ]
     if names := [name for name, column in workload.columns.items() if column["type"] == "category"]:
         steps.append(("categories", OneHotEncoder(handle_unknown="ignore", sparse_output=False), names))
     module, _, name = workload.estimator.rpartition(".")
@@ -155,7 +157,7 @@ def _project(workload: Workload) -> Project:
 
 
 def _answer(raw: Rows) -> list[int]:
-    """Something that can be learnt from the first numbers and the first category, or from a text's words; with noise."""
+    """Something that can be learnt from numbers and a category, or from a text's words; with noise."""
     draw = np.random.default_rng(0)
     first = next(iter(raw.values()))
     if isinstance(first[0], str):

@@ -34,6 +34,8 @@ class Baseline:
     spread: float
     guessing: float
     rows: int
+    judging: int
+    """Rows that the evaluation set will have."""
 
     @property
     def learns(self) -> bool:
@@ -43,7 +45,8 @@ class Baseline:
     @property
     def require(self) -> float:
         """The least value to ask of a candidate: the model's less some room, and never less than guessing."""
-        room = max(_ROOM * (self.model - max(self.guessing, 0.0)), _SPREAD * self.spread)
+        error = 2 * 0.5 / math.sqrt(max(self.judging, 1))  # no share has a standard error above 0.5 / sqrt(rows)
+        room = max(_ROOM * (self.model - max(self.guessing, 0.0)), _SPREAD * self.spread, error)
         return max(math.floor((self.model - room) * 100) / 100, round(max(self.guessing, 0.0), 2))
 
 
@@ -52,6 +55,7 @@ def measure(table: pa.Table, project: Project) -> Baseline:
 
     Raises ModelError where a fit fails.
     """
+    judging = sum(len(fold.held) for fold in _late(table, project)) or int(table.num_rows * project.split.evaluation)
     rng = np.random.default_rng(project.model.seed)
     table = table.take(pa.array(np.sort(rng.permutation(table.num_rows)[:MAX_ROWS])))
     answer = truth(table, project)
@@ -62,7 +66,8 @@ def measure(table: pa.Table, project: Project) -> Baseline:
     ]
     defined = np.array([pair for pair in pairs if not np.isnan(pair).any()] or [(0.0, 0.0)])
     model, guessing = defined.mean(axis=0)
-    return Baseline(project.gates.metric, float(model), float(defined[:, 0].std()), float(guessing), table.num_rows)
+    spread = float(defined[:, 0].std())
+    return Baseline(project.gates.metric, float(model), spread, float(guessing), table.num_rows, judging)
 
 
 def _shortened(project: Project) -> dict[str, Any]:
@@ -73,8 +78,12 @@ def _shortened(project: Project) -> dict[str, Any]:
 
 def _folds(table: pa.Table, answer: NDArray[Any], project: Project) -> list[Fold]:
     """The search's folds; with a split by time one, the rows from the cutoff on."""
+    return _late(table, project) or make_folds(table, answer, project)
+
+
+def _late(table: pa.Table, project: Project) -> list[Fold]:
     if project.split.by == "hash":
-        return make_folds(table, answer, project)
+        return []
     late = table[project.data.time].to_numpy() >= np.datetime64(project.split.cutoff, "us")
     return [Fold(np.flatnonzero(~late), np.flatnonzero(late))]
 

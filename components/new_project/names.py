@@ -9,6 +9,11 @@ SUBJECT = {
     "account", "client", "company", "customer", "device", "driver", "employee", "household", "machine", "member",
     "participant", "patient", "person", "policyholder", "player", "respondent", "student", "subject", "user",
 }  # fmt: skip
+PEOPLE = {
+    "client", "customer", "employee", "individual", "participant", "patient", "person", "respondent", "student",
+    "subject", "user",
+}  # fmt: skip
+"""Subjects that need no further word: a column 'device' may well hold kinds of devices."""
 ROW = {"index", "row", "rownum", "rowid", "rownames", "rownumber", "unnamed"}
 CODE = {
     "area", "branch", "category", "channel", "class", "cluster", "code", "country", "county", "department", "group",
@@ -43,8 +48,9 @@ def names_an_id(name: str) -> bool:
 
 
 def names_a_subject(name: str) -> bool:
-    """A name for whom or what several rows may be about: customer_id, patient."""
-    return names_an_id(name) and any(subject in name.lower() for subject in SUBJECT)
+    """A name for whom or what several rows may be about: customer_id, device no, patient."""
+    named = names_an_id(name) and any(subject in name.lower() for subject in SUBJECT)
+    return named or (len(parts := words(name)) == 1 and parts <= PEOPLE)
 
 
 def names_a_row_number(name: str) -> bool:

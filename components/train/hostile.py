@@ -27,7 +27,7 @@ _NUMBERS = (
     np.nan,
 )
 _WORDS = (None, "", " ", "a value nobody has seen", "e\u0301te\u0301", "\N{GRINNING FACE}", "(rare)", "NaN", "true")
-_TEXTS = (
+TEXTS = (
     *_WORDS,
     "don't can't it's o'clock rock'n'roll",
     "it\u2019s \u201cquoted\u201d \u2014 and dashed\u2026",
@@ -97,7 +97,7 @@ def _odd(kind: ColumnType) -> tuple[Any, ...]:
         case ColumnType.DATETIME:
             return tuple(np.datetime64(moment, "us") for moment in _MOMENTS)
         case ColumnType.TEXT:
-            return _TEXTS
+            return TEXTS
         case _:
             return _WORDS
 

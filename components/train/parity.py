@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
@@ -126,7 +128,7 @@ def compare(case: Case, threshold: float | None) -> float:
     if reference.ndim == 1:
         apart = apart / np.maximum(1.0, np.abs(reference))
     else:
-        turned = classify(portable, threshold).labels != classify(reference, threshold).labels
+        turned = _labels(portable, threshold) != _labels(reference, threshold)
         apart = np.where(turned[:, None], np.inf, apart)
     apart = np.where(np.isnan(apart), np.inf, apart)
     each = _flat(apart).max(axis=1)
@@ -139,6 +141,10 @@ def compare(case: Case, threshold: float | None) -> float:
             f" {_shown(portable[worst])}; allowed is a difference of {TOLERANCE:g} and no other label; {_NEXT}"
         )
     return float(each[worst])
+
+
+def _labels(probabilities: FloatArray, threshold: float | None) -> NDArray[Any]:
+    return np.asarray(classify(probabilities, threshold).labels)
 
 
 def _flat(answers: FloatArray) -> FloatArray:

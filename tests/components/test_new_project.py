@@ -13,18 +13,21 @@ from dvc.repo import Repo
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from components.evaluate.step import evaluate
 from components.new_project.columns import guess_column
 from components.new_project.command import main, new_project
 from components.new_project.compose import compose
 from components.new_project.dates import guess_format
 from components.new_project.draft import draft
 from components.new_project.guess import Guess
-from components.new_project.names import is_personal, names_a_row_number, names_an_id, words
+from components.new_project.names import is_personal, names_a_row_number, names_a_subject, names_an_id, words
 from components.new_project.profile import Profile, profile
 from components.new_project.read import guess_delimiter, guess_missing
 from components.new_project.target import guess_target
 from components.new_project.write import Place, to_yaml
+from components.search.step import search
 from components.split.step import split
+from components.train.step import train as fit
 from components.validate.step import validate
 from evenkeel.config import Project, find_project, load_project
 from evenkeel.contract import check
@@ -81,6 +84,19 @@ def test_the_data_passes_the_stages_with_no_edit(workspace: Path, name: str) -> 
     report = json.loads((out / "split.json").read_text())
     assert report["train"]["rows"] > report["evaluation"]["rows"] > 0
     assert read_pointer(workspace / project.data.pointer_path) == data_version(data)
+
+
+@pytest.mark.parametrize("name", ["churn", "clinic", "series", "reviews", "grades", "parquet"])
+def test_the_model_passes_its_gates_with_no_edit(workspace: Path, name: str) -> None:
+    project = made(workspace, FILES[name]())
+    out = workspace.parent / "out"
+    table, train, evaluation, trials = (out / part for part in ("table", "train", "evaluation", "trials.json"))
+    validate(project, workspace / project.data.path, table, out / "v.json", out / "v.html", out / "aside")
+    split(project, table, train, evaluation, out / "s.json")
+    search(project, train, 0, trials)
+    fit(project, train, evaluation, [trials], "0" * 32, "code", out / "model")
+    judged = evaluate(project, out / "model", None, "", out / "certified", out / "e.html", out / "e.json")
+    assert [check.reason for check in judged.certificate.checks if check.verdict == "fail"] == []
 
 
 def test_churn_is_taken_for_what_it_is(workspace: Path) -> None:
@@ -323,6 +339,8 @@ def test_names_say_something() -> None:
     assert words("CustomerID") == {"customer", "id"}
     assert all(map(names_an_id, ("id", "CustomerID", "user_id", "userid", "order no")))
     assert not any(map(names_an_id, ("paid", "valid", "grid", "age")))
+    assert all(map(names_a_subject, ("patient", "Individual", "device_id", "householdid")))
+    assert not any(map(names_a_subject, ("device", "company size", "visit_id", "user agent")))
     assert all(map(names_a_row_number, ("", "Unnamed: 0", "index", "__index_level_0__")))
     assert all(map(is_personal, ("e-mail address", "phone", "first name", "Name", "SSN")))
     assert not any(map(is_personal, ("product name", "age")))

@@ -5,7 +5,7 @@ from typing import List  # noqa: UP035
 
 from kfp import dsl
 from kfp.compiler import Compiler
-from kfp.dsl import Dataset, Input, Output
+from kfp.dsl import Dataset, Input, Metrics, Output
 
 from components.image import step
 
@@ -46,10 +46,11 @@ def work(data: Input[Dataset], worker: int, hold: str, part: Output[Dataset]) ->
 
 
 @step
-def gather(parts: Input[List[Dataset]], table: Output[Dataset]) -> None:  # noqa: UP006
+def gather(parts: Input[List[Dataset]], table: Output[Dataset], metrics: Output[Metrics]) -> None:  # noqa: UP006
     """Join the parts."""
     from pathlib import Path
 
+    metrics.log_metric("parts", len(parts))
     Path(table.path).write_text("\n".join(Path(part.path).read_text() for part in parts))
 
 

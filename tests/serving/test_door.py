@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from evenkeel.config import Column
 from evenkeel.contract import check
 from evenkeel.table import to_columns
-from serving.check import CHECKERS, Found
+from serving.check import CHECKERS
 from serving.door import Door
+from serving.found import Found
 from serving.problem import RefusedError
 from tests.serving.bundles import make_project, make_rows
 

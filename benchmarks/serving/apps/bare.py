@@ -1,4 +1,4 @@
-"""The floor: an ASGI app that decodes, runs our ONNX session and encodes, and does nothing else. ``bare.py BUNDLE PORT``.
+"""The floor: an ASGI app that decodes, runs our ONNX session, encodes, and no more. ``bare.py BUNDLE PORT``.
 
 No check, no metric, no ledger, no id, one path. Garbage collector and event loop are set as ours are.
 """

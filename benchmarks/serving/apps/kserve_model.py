@@ -1,4 +1,4 @@
-"""KServe's Python server with a scikit-learn model, as its sklearnserver does it. ``kserve_model.py MODEL PORT GRPC``."""
+"""KServe's Python server as its sklearnserver uses it. ``kserve_model.py MODEL PORT GRPC``."""
 
 import sys
 from typing import Any
@@ -25,4 +25,6 @@ class SklearnModel(Model):
 if __name__ == "__main__":
     model = SklearnModel("model")
     model.load()
-    ModelServer(http_port=int(sys.argv[2]), grpc_port=int(sys.argv[3]), workers=1, access_log_format=None).start([model])
+    ModelServer(http_port=int(sys.argv[2]), grpc_port=int(sys.argv[3]), workers=1, access_log_format=None).start(
+        [model]
+    )

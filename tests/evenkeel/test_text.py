@@ -1,0 +1,102 @@
+"""TF-IDF word for word as scikit-learn's."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from components.train.hostile import TEXTS
+from evenkeel.config.features import TextFeatures
+from evenkeel.errors import EncodingError
+from evenkeel.text import Vocabulary, fit_vocabulary, split_terms
+
+CORPUS = [
+    "I don't like it, I don't like it at all",
+    "the film is great; the music isn't",
+    "Great GREAT film!",
+    "na\u00efve stra\u00dfe \u0130stanbul film film",
+    "",
+    "a b c",
+]
+
+
+def objects(texts: list[Any]) -> Any:
+    return np.array(texts, dtype=object)
+
+
+def dense(vocabulary: Vocabulary, texts: list[Any]) -> Any:
+    rows, places, weights = vocabulary.weigh(texts)
+    matrix = np.zeros((len(texts), len(vocabulary.terms)))
+    matrix[rows, places] = weights
+    return matrix
+
+
+def theirs(features: TextFeatures) -> TfidfVectorizer:
+    return TfidfVectorizer(
+        ngram_range=features.ngrams,
+        min_df=features.min_count,
+        max_features=features.max_features,
+        sublinear_tf=features.sublinear,
+    )
+
+
+@pytest.mark.parametrize("ngrams", [(1, 1), (1, 2), (2, 2), (2, 3), (1, 4)])
+@pytest.mark.parametrize("sublinear", [True, False])
+def test_weights_are_scikit_learns_on_hostile_texts(ngrams: tuple[int, int], sublinear: bool) -> None:
+    features = TextFeatures(ngrams=ngrams, min_count=1, sublinear=sublinear)
+    hostile = [text or "" for text in TEXTS]
+    vectorizer = theirs(features).fit(CORPUS + hostile)
+    ours = fit_vocabulary("review", objects(CORPUS + hostile), features)
+    assert list(ours.terms) == list(vectorizer.get_feature_names_out())
+    assert list(ours.idf) == vectorizer.idf_.tolist()
+    unseen = ["great music, don't miss it", "nothing known", *hostile, *CORPUS]
+    np.testing.assert_allclose(dense(ours, unseen), vectorizer.transform(unseen).toarray(), rtol=0, atol=1e-15)
+
+
+WORDS = st.text(alphabet="ab'\u00e9 -_1\u0301\U0001f600\n\u0130\u01c5\u4e2d.", max_size=30)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=8), st.sampled_from([(1, 1), (1, 2), (2, 3)]), st.integers(1, 2))
+@settings(max_examples=150, deadline=None)
+def test_any_corpus_gives_scikit_learns_matrix(texts: list[str], ngrams: tuple[int, int], least: int) -> None:
+    features = TextFeatures(ngrams=ngrams, min_count=least)
+    documents = Counter(term for text in texts for term in set(split_terms(text, ngrams)))
+    if not any(count >= least for count in documents.values()):
+        with pytest.raises(EncodingError, match="no term"):
+            fit_vocabulary("review", objects(texts), features)
+        return
+    vectorizer = theirs(features).fit(texts)
+    ours = fit_vocabulary("review", objects(texts), features)
+    assert list(ours.terms) == list(vectorizer.get_feature_names_out())
+    np.testing.assert_allclose(dense(ours, texts), vectorizer.transform(texts).toarray(), rtol=0, atol=1e-15)
+
+
+@given(st.lists(st.lists(st.sampled_from("aa bb cc dd ee ff gg".split()), max_size=9), min_size=2), st.integers(1, 6))
+@settings(max_examples=100, deadline=None)
+def test_the_most_frequent_terms_are_kept_as_scikit_learn_does_but_for_ties(docs: list[list[str]], most: int) -> None:
+    texts = [" ".join(words) for words in docs]
+    features = TextFeatures(ngrams=(1, 1), min_count=1, max_features=most)
+    if not any(docs):
+        return
+    total = Counter(word for words in docs for word in words)
+    ours, known = fit_vocabulary("review", objects(texts), features).terms, theirs(features).fit(texts)
+    assert sorted(total[term] for term in ours) == sorted(total[term] for term in known.get_feature_names_out())
+
+
+def test_of_equally_frequent_terms_the_alphabetically_first_are_kept() -> None:
+    features = TextFeatures(ngrams=(1, 1), min_count=1, max_features=2)
+    assert fit_vocabulary("review", objects(["dd cc", "bb aa"]), features).terms == ("aa", "bb")
+
+
+def test_a_missing_text_and_one_of_unknown_words_are_all_zero() -> None:
+    vocabulary = fit_vocabulary("review", objects(["good film", None, "good"]), TextFeatures(min_count=1))
+    assert not dense(vocabulary, [None, "", "unheard of"]).any()
+
+
+def test_no_term_at_all_is_an_error_that_says_what_to_change() -> None:
+    with pytest.raises(EncodingError, match=r"'review'.*2 or more of 3.*features\.text\.min_count"):
+        fit_vocabulary("review", objects(["one", "two", "three"]), TextFeatures(min_count=2))
