@@ -11,15 +11,6 @@ COPY tools/image-venv tools/sbom tools/
 COPY evenkeel/ evenkeel/
 COPY pyproject.toml README.md LICENSE ./
 
-FROM builder AS serving-packages
-RUN tools/image-venv serving
-
-FROM builder AS components-packages
-RUN tools/image-venv components
-
-FROM builder AS monitoring-packages
-RUN tools/image-venv monitoring
-
 FROM ${BASE_IMAGE} AS runtime
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="evenkeel" \
@@ -27,7 +18,7 @@ LABEL org.opencontainers.image.title="evenkeel" \
       org.opencontainers.image.revision="${REVISION}"
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    OMP_NUM_THREADS=1 HOME=/tmp
+    OMP_NUM_THREADS=1 MALLOC_ARENA_MAX=2 HOME=/tmp EVENKEEL_HOME=/data
 WORKDIR /app
 # A number, so that Kubernetes can prove runAsNonRoot. No package manager of Python's is left to run.
 RUN rm -rf /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/site-packages/setuptools* \
@@ -35,18 +26,29 @@ RUN rm -rf /usr/local/lib/python3*/site-packages/pip* /usr/local/lib/python3*/si
  && mkdir -p /data && chown 10001:10001 /data
 USER 10001:10001
 
+# Each image's stages stand together: the classic builder makes every stage above the one that is asked for.
+FROM builder AS serving-packages
+RUN tools/image-venv serving
+
 FROM runtime AS serving
 COPY --from=serving-packages /opt/venv /opt/venv
 COPY serving/ /app/serving/
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=2s --start-period=10s CMD ["python", "-m", "serving.probe"]
+HEALTHCHECK --interval=10s --timeout=2s --start-period=10s \
+  CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/readyz', timeout=1)"]
 ENTRYPOINT ["python", "-m", "serving"]
 CMD ["--model-dir", "/mnt/models", "--host", "0.0.0.0", "--port", "8080"]
+
+FROM builder AS monitoring-packages
+RUN tools/image-venv monitoring
 
 FROM runtime AS monitoring
 COPY --from=monitoring-packages /opt/venv /opt/venv
 COPY monitoring/ /app/monitoring/
 ENTRYPOINT ["python", "-m", "monitoring"]
+
+FROM builder AS components-packages
+RUN tools/image-venv components
 
 FROM runtime AS components
 COPY --from=components-packages /opt/venv /opt/venv

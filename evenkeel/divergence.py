@@ -32,18 +32,22 @@ def debiased_psi(reference: Counts, current: Counts) -> float:
 def psi_cells(
     reference: NumericProfile | CategoryProfile, current: NumericProfile | CategoryProfile
 ) -> tuple[Counts, Counts]:
-    """Both histograms over the cells the index is computed on; the last cell is 'missing'.
+    """Both histograms over the cells the index is computed on (``psi_groups``); the last cell is 'missing'."""
+    groups = psi_groups(reference)
+    return _grouped(reference, groups), _grouped(current, groups)
+
+
+def psi_groups(reference: NumericProfile | CategoryProfile) -> Counts:
+    """The index's cell of each of the profile's cells, shape (cells,).
 
     Numbers: neighbouring cells joined to about equal reference mass. Categories: values that the reference saw in
-    under 1 % of its rows joined with the unseen.
+    under 1 % of its rows joined with the unseen, as cell 0.
     """
     if isinstance(reference, NumericProfile):
-        groups = _equal_mass(reference.counts)
-    else:
-        rare = reference.counts < 0.01 * max(int(reference.counts.sum()), 1)
-        rare[-1] = True
-        groups = np.where(rare, 0, np.cumsum(~rare))
-    return _grouped(reference, groups), _grouped(current, groups)
+        return _equal_mass(reference.counts)
+    rare = reference.counts < 0.01 * max(int(reference.counts.sum()), 1)
+    rare[-1] = True
+    return np.where(rare, 0, np.cumsum(~rare))
 
 
 def wasserstein(reference: NumericProfile, current: NumericProfile) -> float:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evenkeel.prediction import FloatArray
@@ -247,7 +248,7 @@ class TextProfile:
 
 def _count(texts: Texts) -> dict[str | None, int]:
     column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([pa.array(texts, pa.string())])
-    counted = column.unify_dictionaries().value_counts()
+    counted = pc.value_counts(column.unify_dictionaries())
     values, counts = counted.field("values").to_pylist(), counted.field("counts").to_pylist()
     return dict(zip(values, counts, strict=True))
 

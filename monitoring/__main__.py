@@ -8,6 +8,7 @@ from evenkeel.errors import EvenkeelError
 COMMANDS = {
     "check": "monitoring.check",
     "exporter": "monitoring.exporter",
+    "report": "monitoring.report",
 }
 """Word -> module whose ``main(arguments) -> int`` does it; loaded when asked for."""
 

@@ -2,14 +2,16 @@
 
 import argparse
 import datetime as dt
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from evenkeel.bundle import EVALUATION, PROFILE, Bundle, open_bundle
 from evenkeel.certificate import Certificate
 from evenkeel.config.project import Project
-from evenkeel.errors import DataError
+from evenkeel.errors import DataError, EvenkeelError
 from evenkeel.predictor import Predictor
 from evenkeel.reference import Reference
 from evenkeel.release import Release
@@ -21,7 +23,7 @@ from monitoring.estimate import Estimator, fit_estimator
 from monitoring.performance import judge_performance
 from monitoring.result import WindowResult
 from monitoring.results import read_results, write_result
-from monitoring.window import Span, count_rows, read_window
+from monitoring.window import Span, Window, count_rows, read_window
 
 _PATIENCE = 10
 """A window waits for its labels up to this many times their usual delay."""
@@ -38,6 +40,10 @@ class Watched:
     reference: Reference
     estimator: Estimator | None
     ledger: str
+
+
+Reporter = Callable[[Watched, Window, WindowResult], Path | None]
+"""Writes a window's report; where its page is, None where it has none."""
 
 
 def watch(release: Release, bundle: Bundle, ledger: str) -> Watched:
@@ -63,19 +69,22 @@ def released(project: str, settings: Settings) -> Watched:
     return watch(status.current, open_bundle(folder, digest=status.current.digest), str(settings.ledger))
 
 
-def check(watched: Watched, home: Path, now: dt.datetime) -> list[WindowResult]:
-    """Judge what is due at ``now`` (UTC) and write it; the results that are new or changed, the oldest first."""
+def check(watched: Watched, home: Path, now: dt.datetime, report: Reporter | None = None) -> list[WindowResult]:
+    """Judge what is due at ``now`` (UTC) and write it; the results that are new or changed, the oldest first.
+
+    ``report`` writes each window's report, and says where it is.
+    """
     results = read_results(home, watched.project.name, watched.release.version)
+    due = [
+        (index, Span(result.start, result.end))
+        for index, result in enumerate(results)
+        if _waits_for_labels(watched.project, result, now)
+    ]
+    due += enumerate(due_spans(watched, results[-1].end if results else None, now), start=len(results))
     changed = []
-    for index, result in enumerate(results):
-        if _waits_for_labels(watched.project, result, now):
-            results[index] = judge(watched, Span(result.start, result.end), results[:index], now)
-            changed.append(results[index])
-    for span in due_spans(watched, results[-1].end if results else None, now):
-        results.append(judge(watched, span, results, now))
-        changed.append(results[-1])
-    for result in changed:
-        write_result(home, result)
+    for index, span in due:
+        results[index : index + 1] = [_check_window(watched, span, results[: index + 1], home, now, report)]
+        changed.append(results[index])
     return changed
 
 
@@ -84,36 +93,41 @@ def due_spans(watched: Watched, last: dt.datetime | None, now: dt.datetime) -> l
     rules = watched.project.monitoring
     length = dt.timedelta(minutes=rules.window_minutes)
     start = last or _floor(watched.release.released_at, length)
-    spans = []
-    end = start + length
-    while end <= now:
-        rows = count_rows(watched.ledger, watched.project.name, watched.release.version, Span(start, end))
+    counts = count_rows(
+        watched.ledger, watched.project.name, watched.release.version, start, length, max((now - start) // length, 0)
+    )
+    spans, rows = [], 0
+    for number, count in enumerate(counts, start=1):
+        rows += count
         if rows >= rules.min_rows:
-            spans.append(Span(start, end))
-            start = end
-        end += length
+            spans.append(Span(spans[-1].end if spans else start, start + number * length))
+            rows = 0
     return spans
 
 
-def judge(watched: Watched, span: Span, before: list[WindowResult], now: dt.datetime) -> WindowResult:
-    """One window of the ledger against the reference, and together with the windows before it."""
-    started = time.perf_counter()
+def read(watched: Watched, span: Span) -> Window:
+    """What the released model answered in a span of time."""
+    about = watched.project, watched.bundle.manifest, watched.release.version, watched.reference
+    return read_window(watched.ledger, *about, span)
+
+
+def judge(watched: Watched, window: Window, before: list[WindowResult], now: dt.datetime) -> WindowResult:
+    """A window against the reference, and together with the windows before it."""
     project, reference = watched.project, watched.reference
-    window = read_window(watched.ledger, project, watched.bundle.manifest, watched.release.version, reference, span)
     features = judge_features(project, reference, window.profiles)
     prediction = judge_one(project, reference.profiles.prediction, window.profiles.prediction)
     performance = judge_performance(project, watched.certificate, window, watched.estimator)
     label = None
     if performance.labels >= project.monitoring.min_rows:
         label = judge_one(project, reference.profiles.label, window.profiles.label)
-    late = now - span.end > dt.timedelta(hours=project.monitoring.label_delay_hours)
+    late = now - window.span.end > dt.timedelta(hours=project.monitoring.label_delay_hours)
     late = late and performance.coverage < project.monitoring.label_coverage
     result = WindowResult(
         project=project.name,
         version=watched.release.version,
         digest=watched.release.digest,
-        start=span.start,
-        end=span.end,
+        start=window.span.start,
+        end=window.span.end,
         rows=window.rows,
         features=features,
         prediction=prediction,
@@ -121,25 +135,28 @@ def judge(watched: Watched, span: Span, before: list[WindowResult], now: dt.date
         performance=performance,
         suspicions=suspect(project.monitoring, features, prediction, label, performance, late),
         checked_at=now,
-        seconds=time.perf_counter() - started,
+        seconds=0.0,
     )
     return result.model_copy(update={"alarms": raise_alarms(project.monitoring, result, before)})
 
 
 def main(arguments: list[str]) -> int:
-    """Check projects' released models once."""
+    """Check projects' released models once; one that cannot be checked does not keep the others from it."""
     parser = argparse.ArgumentParser(prog="python -m monitoring check", description=__doc__)
     parser.add_argument("projects", nargs="*", help="default: every released project")
+    parser.add_argument(
+        "--report",
+        choices=["never", "alarm", "always"],
+        default="alarm",
+        help="pages: of windows with an alarm and one a day, of every window, or no report at all",
+    )
     options = parser.parse_args(arguments)
     settings = read_settings()
     names = options.projects or sorted(path.parent.name for path in settings.releases.glob("*/release.json"))
     if not names:
         raise DataError(f"nothing is released below {settings.releases}: run make pipeline-run first")
-    for name in names:
-        watched = released(name, settings)
-        for result in check(watched, settings.home, dt.datetime.now(dt.UTC)):
-            print(summary(result))
-    return 0
+    codes = [_check_project(name, settings, options.report) for name in names]
+    return max(codes)
 
 
 def summary(result: WindowResult) -> str:
@@ -152,6 +169,38 @@ def summary(result: WindowResult) -> str:
         f" {len(result.moved)} of {len(result.features)} features moved, {value}"
         f" ({live.coverage:.0%} labelled); {alarms}"
     )
+
+
+def _check_project(name: str, settings: Settings, report: str) -> int:
+    reporter = None
+    if report != "never":
+        from monitoring.report import reporter_at  # the check alone needs none of what reports need
+
+        reporter = reporter_at(settings.home, pages="every" if report == "always" else "alarm")
+    try:
+        for result in check(released(name, settings), settings.home, dt.datetime.now(dt.UTC), reporter):
+            print(summary(result))
+    except EvenkeelError as error:
+        print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _check_window(
+    watched: Watched, span: Span, known: list[WindowResult], home: Path, now: dt.datetime, report: Reporter | None
+) -> WindowResult:
+    """Judge a window and write it; ``known`` are the results before it and, where there is one, its own."""
+    started = time.perf_counter()
+    window = read(watched, span)
+    before = [result for result in known if result.end < span.end]
+    result = judge(watched, window, before, now)
+    earlier = known[-1].report if len(known) > len(before) else None
+    result = result.model_copy(update={"report": earlier, "seconds": time.perf_counter() - started})
+    write_result(home, result)  # before its report: an alarm does not wait for pictures
+    if report and (page := report(watched, window, result)):
+        result = result.model_copy(update={"report": str(page), "seconds": time.perf_counter() - started})
+        write_result(home, result)
+    return result
 
 
 def _waits_for_labels(project: Project, result: WindowResult, now: dt.datetime) -> bool:

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from evenkeel.bundle import PROJECT
 from evenkeel.config.project import Project
-from evenkeel.errors import ProjectError, StorageError
+from evenkeel.errors import StorageError
 from evenkeel.release import Release
 from evenkeel.settings import read_settings
 from monitoring.catalogue import CATALOGUE
@@ -101,7 +101,7 @@ class Results(Collector):
             return Project.from_parameter(path.read_text(encoding="utf-8"))
         except FileNotFoundError:  # the bundle is elsewhere: s3://..., http(s)://...
             return None
-        except (OSError, ProjectError) as exc:
+        except (OSError, ValueError) as exc:
             raise StorageError(f"{path}: is not a project: {exc}; release the model again") from exc
 
     def _release(self, project: str) -> Release | None:

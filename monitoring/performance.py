@@ -27,20 +27,19 @@ def judge_performance(
     baseline = certificate.metrics[metric].value
     labelled = window.labelled
     labels = len(labelled.truth)
-    coverage = labels / window.rows if window.rows else 0.0
     known = Performance(
         state="unknown",
         metric=metric,
         baseline=baseline,
         estimated=estimator.estimate(metric, window.prediction) if estimator and window.rows else None,
         labels=labels,
-        coverage=coverage,
+        coverage=window.coverage,
         label_delay_seconds=float(np.median(labelled.delays)) if labels else None,
     )
     if labels < _LEAST_LABELS:
         return known
     value, low, high = _interval(metric, labelled, project.gates.confidence, project.model.seed)
-    mature = coverage >= project.monitoring.label_coverage
+    mature = window.coverage >= project.monitoring.label_coverage
     if not np.isfinite([value, low, high]).all():
         return known.model_copy(update={"state": "immature"})
     allowed = project.monitoring.performance_drop

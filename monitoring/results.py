@@ -9,16 +9,23 @@ from evenkeel.errors import StorageError
 from monitoring.result import WindowResult
 
 FOLDER = "monitoring"
+END = "%Y%m%dT%H%M%SZ"
+"""How the end of a window is written in file names: their order is that of time."""
 
 
 def result_path(home: Path, result: WindowResult) -> Path:
     """The file of one window's result."""
-    return _windows(home, result.project) / result.version / f"{result.end:%Y%m%dT%H%M%SZ}.json"
+    return _windows(home, result.project) / result.version / f"{result.end:{END}}.json"
 
 
 def report_folder(home: Path, project: str) -> Path:
     """Where a project's reports are."""
     return home / FOLDER / project / "reports"
+
+
+def report_path(home: Path, result: WindowResult) -> Path:
+    """Where the reports of one window are, but for the endings of their names."""
+    return report_folder(home, result.project) / result.version / f"{result.end:{END}}"
 
 
 def write_result(home: Path, result: WindowResult) -> Path:
@@ -34,6 +41,11 @@ def write_result(home: Path, result: WindowResult) -> Path:
 def read_results(home: Path, project: str, version: str) -> list[WindowResult]:
     """All results of one model version, the oldest first. Raises StorageError naming a file that is no result."""
     return [_read(path) for path in sorted((_windows(home, project) / version).glob("*.json"))]
+
+
+def read_all_results(home: Path, project: str) -> list[WindowResult]:
+    """All results of a project, whatever their version, the oldest first. Raises StorageError as above."""
+    return [_read(path) for path in sorted(_windows(home, project).glob("*/*.json"), key=lambda path: path.name)]
 
 
 def newest_result(home: Path, project: str, version: str = "*") -> WindowResult | None:

@@ -1,8 +1,9 @@
-"""One window of the ledger: its rows' profiles, computed file by file in flat memory, and its answers and labels."""
+"""One window of the ledger: its rows' profiles and answers, computed part by part in flat memory, and its labels."""
 
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,14 +11,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evenkeel.bundle import Manifest
-from evenkeel.config.contract import Column
+from evenkeel.config.contract import Column, ColumnType
 from evenkeel.config.project import Project
 from evenkeel.ledger import FEATURE, PREDICTION_SCHEMA, iter_predictions, read_labels
 from evenkeel.prediction import FloatArray, Prediction
 from evenkeel.reference import Profiles, Reference, label_values, prediction_scores
-from evenkeel.table import Columns, label_text, to_columns
+from evenkeel.table import label_text, to_columns
 
+MOST_ANSWERS = 200_000
+"""Answers of a window that live performance is judged on; of more rows, every second, fourth, ... is kept."""
 _ANSWERS = ["id", "time", "label", "value", "probabilities", "lower", "upper"]
+_COUNTED = (ColumnType.CATEGORY, ColumnType.STRING)
+"""Columns that are profiled as Arrow has them."""
 
 
 @dataclass(frozen=True)
@@ -44,38 +49,93 @@ class Window:
 
     span: Span
     profiles: Profiles
-    answers: pa.Table
-    """id, time and the answer of each row: no features."""
+    """Of all rows."""
     prediction: Prediction
+    """Of all rows, or of an even share of them where they are more than ``MOST_ANSWERS``."""
     labelled: Labelled
+    """Of the same rows."""
 
     @property
     def rows(self) -> int:
         """Predictions in the window."""
-        return int(self.answers.num_rows)
+        return self.profiles.prediction.rows
+
+    @property
+    def coverage(self) -> float:
+        """Share of the predictions that have a label."""
+        judged = len(self.prediction.values)
+        return len(self.labelled.truth) / judged if judged else 0.0
 
 
 def read_window(
     root: str, project: Project, manifest: Manifest, version: str, reference: Reference, span: Span
 ) -> Window:
-    """The window of one model version in the ledger at ``root``. Features are profiled and let go, file by file."""
+    """The window of one model version in the ledger at ``root``. Features are profiled and let go, part by part."""
     profiles = reference.profiles.like()
     watched = {name: project.contract.columns[name] for name in profiles.features}
-    answers = []
-    for table in _of_version(root, project.name, version, span):
+    kept = _Kept(MOST_ANSWERS)
+    kept.add(PREDICTION_SCHEMA.empty_table().select(_ANSWERS))
+    for table in _parts(root, project.name, version, span, watched):
         profiles.add_features(_features(table, watched), reference.vocabularies)
-        answers.append(table.select(_ANSWERS))
-    every = pa.concat_tables(answers) if answers else _no_answers()
-    prediction = to_prediction(every, manifest)
-    profiles.prediction.add(prediction_scores(prediction))
+        answers = table.select(_ANSWERS)
+        profiles.prediction.add(prediction_scores(to_prediction(answers, manifest)))
+        kept.add(answers)
+    # by id: the bootstrap's draws must not depend on how rows are spread over files
+    every = kept.table().sort_by("id")
     labelled = _join_labels(root, project, manifest, every, span)
     profiles.label.add(label_values(project, labelled.truth))
-    return Window(span, profiles, every, prediction, labelled)
+    return Window(span, profiles, to_prediction(every, manifest), labelled)
 
 
-def count_rows(root: str, model: str, version: str, span: Span) -> int:
-    """Predictions of one model version in a span."""
-    return sum(table.num_rows for table in _of_version(root, model, version, span))
+def read_sample(
+    root: str, project: Project, version: str, reference: Reference, span: Span, rows: int
+) -> pa.Table:
+    """Up to ``rows`` rows of a window, evenly spread, with its watched features under their own names."""
+    watched = {name: project.contract.columns[name] for name in reference.profiles.features}
+    kept = _Kept(rows)
+    for table in _parts(root, project.name, version, span, watched):
+        held = [name for name in watched if FEATURE + name in table.column_names]
+        features = {name: table[FEATURE + name] for name in held}
+        kept.add(pa.table({n: c.cast(pa.string()) if watched[n].type in _COUNTED else c for n, c in features.items()}))
+    return kept.table()
+
+
+def count_rows(root: str, model: str, version: str, start: dt.datetime, length: dt.timedelta, spans: int) -> list[int]:
+    """Predictions of one model version in each of ``spans`` stretches of ``length`` from ``start`` on."""
+    counts = np.zeros(spans, np.int64)
+    columns = ["time", "model_version"]
+    for table in iter_predictions(root, model, since=start, until=start + spans * length, columns=columns):
+        times = table["time"].filter(pc.equal(table["model_version"], version)).to_numpy()
+        first = np.datetime64(start.replace(tzinfo=None), "us")
+        counts += np.bincount((times - first) // np.timedelta64(length), minlength=spans)
+    return [int(count) for count in counts]
+
+
+class _Kept:
+    """Rows at an even pace: all, until they are more than ``most``."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._tables: list[pa.Table] = []
+        self._pace = 1
+        self._skip = 0
+        """Rows to pass over before the next one that is kept."""
+
+    def add(self, rows: pa.Table) -> None:
+        chosen = np.arange(self._skip, rows.num_rows, self._pace)
+        self._skip = self._skip + len(chosen) * self._pace - rows.num_rows
+        self._tables.append(rows if self._pace == 1 else rows.take(chosen))
+        while sum(table.num_rows for table in self._tables) > self._most:
+            self._thin()
+
+    def table(self) -> pa.Table:
+        return pa.concat_tables(self._tables, promote_options="permissive")
+
+    def _thin(self) -> None:
+        every = self.table()
+        self._tables = [every.take(np.arange(0, every.num_rows, 2))]
+        self._skip += self._pace * (every.num_rows % 2)
+        self._pace *= 2
 
 
 def to_prediction(answers: pa.Table, manifest: Manifest) -> Prediction:
@@ -88,19 +148,27 @@ def to_prediction(answers: pa.Table, manifest: Manifest) -> Prediction:
     return Prediction(values, labels, flat.reshape(len(labels), len(manifest.classes)))
 
 
-def _of_version(root: str, model: str, version: str, span: Span) -> Iterator[pa.Table]:
-    for table in iter_predictions(root, model, since=span.start, until=span.end):
+def _parts(root: str, model: str, version: str, span: Span, watched: dict[str, Column]) -> Iterator[pa.Table]:
+    features = [FEATURE + name for name in watched]
+    encoded = [FEATURE + name for name, column in watched.items() if column.type in _COUNTED]
+    wanted = [*_ANSWERS, "model_version", *features]
+    parts = iter_predictions(root, model, since=span.start, until=span.end, columns=wanted, encoded=encoded)
+    for table in parts:
         rows = table.filter(pc.equal(table["model_version"], version))
         if rows.num_rows:
             yield rows
 
 
-def _features(table: pa.Table, watched: dict[str, Column]) -> Columns:
-    """The watched features of ledger rows; one that the ledger does not hold is all missing."""
-    names = {name: FEATURE + name for name in watched}
-    held = {name: table[column] for name, column in names.items() if column in table.column_names}
-    absent = {name: pa.nulls(table.num_rows, pa.float64()) for name in watched if name not in held}
-    return to_columns(pa.table({**held, **absent}), watched)
+def _features(table: pa.Table, watched: dict[str, Column]) -> dict[str, Any]:
+    """The watched features of ledger rows, categories as Arrow columns; one the ledger does not hold is all missing."""
+    held = {name: table[FEATURE + name] for name in watched if FEATURE + name in table.column_names}
+    counted = {name: column for name, column in held.items() if watched[name].type in _COUNTED}
+    others = {
+        name: held.get(name, pa.chunked_array([pa.nulls(table.num_rows, pa.float64())]))
+        for name in watched
+        if name not in counted
+    }
+    return {**counted, **to_columns(pa.table(others), {name: watched[name] for name in others})}
 
 
 def _join_labels(root: str, project: Project, manifest: Manifest, answers: pa.Table, span: Span) -> Labelled:
@@ -126,7 +194,3 @@ def _positions(texts: pa.ChunkedArray, manifest: Manifest) -> NDArray[np.int64]:
 def _floats(column: pa.ChunkedArray) -> FloatArray:
     found: FloatArray = pc.cast(column, pa.float64()).to_numpy().astype(np.float64)
     return found
-
-
-def _no_answers() -> pa.Table:
-    return PREDICTION_SCHEMA.empty_table().select(_ANSWERS)

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(_told(error), file=sys.stderr)
         return REFUSED if _refused(error) else 1
     except KeyboardInterrupt:
-        print("interrupted; the next run goes on from the cache", file=sys.stderr)
+        print("\ninterrupted; the next run goes on from the cache", file=sys.stderr)
         return 130
     return 0
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from evenkeel.errors import PipelineError
 from pipelines.warm import Failure, WarmServers
 
-SERVERS: Mapping[str, str] = {
+SERVER_OF: Mapping[str, str] = {
     "pull": "table",
     "validate": "table",
     "split": "table",
@@ -135,26 +135,29 @@ class _Steps:
         start = time.perf_counter()
         try:
             stage.outputs, status = self._execute(**task)
-            _make_whole(stage.outputs)
         except Exception as error:
             stage.failure = Failure(type(error).__name__, str(error))
+            self._end(stage, start)
             raise
-        finally:
-            stage.seconds = time.perf_counter() - start
-            if stage.failure:
-                self.failed.append((stage, stage.failure))
-            else:
-                self.outputs[stage.task] = stage.outputs
-            self._watcher.finished(stage)
+        self._end(stage, start)
         return stage.outputs, status
+
+    def _end(self, stage: Stage, start: float) -> None:
+        stage.seconds = time.perf_counter() - start
+        if stage.failure:
+            self.failed.append((stage, stage.failure))
+        else:
+            _make_whole(stage.outputs)
+            self.outputs[stage.task] = stage.outputs
+        self._watcher.finished(stage)
 
     def process(self, full_command: Sequence[str], env_vars: Mapping[str, str] | None = None) -> int:
         """One process: a fork of a warm server, or a new interpreter where the server is gone."""
         stage: Stage = self._here.stage
         stage.cached = False
-        order = list(SERVERS)
+        order = list(SERVER_OF)
         if stage.task in order:  # what follows this box will miss the cache too
-            self._warm.prepare(*(SERVERS[task] for task in order[order.index(stage.task) :]))
+            self._warm.prepare(*(SERVER_OF[task] for task in order[order.index(stage.task) :]))
         environment = {**os.environ, **(env_vars or {})}
         with stage.log.open("w", encoding="utf-8") as log:
 
@@ -163,7 +166,7 @@ class _Steps:
                 self._watcher.wrote(stage, text)
 
             try:
-                stage.failure = self._warm.run(SERVERS.get(stage.task, "table"), full_command, environment, write)
+                stage.failure = self._warm.run(SERVER_OF.get(stage.task, "table"), full_command, environment, write)
             except OSError:
                 return self._run_cold(stage, full_command, environment)
         return 1 if stage.failure else 0

@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -20,32 +21,49 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-IMPORTS: Mapping[str, Sequence[str]] = {
-    "table": (
-        "kfp.dsl.executor",
-        "components.pull.step",
-        "components.validate.step",
-        "components.split.step",
-        "components.evaluate.step",
-        "components.deploy_local.step",
+
+@dataclass(frozen=True)
+class Imports:
+    """What a server imports."""
+
+    first: Sequence[str]
+    """Before its first fork."""
+    idle: Sequence[str] = ()
+    """As long as nobody asks: for boxes that often end without it."""
+
+
+SERVERS: Mapping[str, Imports] = {
+    "table": Imports(
+        first=(
+            "kfp.dsl.executor",
+            "components.pull.step",
+            "components.validate.step",
+            "components.split.step",
+            "components.evaluate.step",
+            "components.deploy_local.step",
+        )
     ),
-    "model": (
-        "kfp.dsl.executor",
-        "components.search.step",
-        "components.train.step",
-        "optuna",
-        "sklearn.ensemble",
-        "sklearn.linear_model",
+    "model": Imports(
+        first=(
+            "kfp.dsl.executor",
+            "components.search.step",
+            "components.train.step",
+            "optuna",
+            "sklearn.ensemble",
+            "sklearn.linear_model",
+        )
     ),
-    "registry": (
-        "kfp.dsl.executor",
-        "components.register.step",
-        "mlflow.pyfunc",
-        "mlflow.store.tracking.sqlalchemy_store",
-        "mlflow.store.model_registry.sqlalchemy_store",
+    "registry": Imports(
+        first=("kfp.dsl.executor", "components.register.step"),
+        idle=(
+            "sqlalchemy.orm",
+            "mlflow.tracking",
+            "mlflow.pyfunc",
+            "mlflow.store.tracking.sqlalchemy_store",
+            "mlflow.store.model_registry.sqlalchemy_store",
+        ),
     ),
 }
-"""Server -> what it imports before its first fork."""
 
 _ENVIRONMENT = {
     "_KFP_RUNTIME": "true",  # the slim kfp, as in a container
@@ -79,7 +97,7 @@ class WarmServers:
         """Start these servers; they import while others work."""
         for name in servers:
             if name not in self._servers:
-                self._servers[name] = _start_server(IMPORTS[name])
+                self._servers[name] = _start_server(SERVERS[name])
 
     def run(
         self, server: str, command: Sequence[str], environment: Mapping[str, str], write: Callable[[str], object]
@@ -125,10 +143,11 @@ class WarmServers:
         self._servers.clear()
 
 
-def _start_server(modules: Sequence[str]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start_server(imports: Imports) -> tuple[subprocess.Popen[bytes], socket.socket]:
     mine, theirs = socket.socketpair()
     with theirs:
         code = f"import sys; sys.path[:] = {sys.path!r}; from pipelines.warm import serve; serve(*sys.argv[1:])"
+        modules = (",".join(imports.first), ",".join(imports.idle))
         command = [sys.executable, "-c", code, str(theirs.fileno()), *modules]
         process = subprocess.Popen(
             command,
@@ -154,13 +173,14 @@ def _converse(child: socket.socket, job: str, output: io.TextIOBase, write: Call
     return Failure(**failure) if failure else None
 
 
-def serve(requests_fd: str, *modules: str) -> None:
+def serve(requests_fd: str, first: str, idle: str) -> None:
     """The server's life: import, then fork a child for every request until the run is gone."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for: they answer for themselves
-    for module in modules:
-        with contextlib.suppress(ImportError):  # the box that needs it will say so
-            importlib.import_module(module)
     requests = socket.socket(fileno=int(requests_fd))
+    _import(first)
+    for module in idle.split(","):
+        if not select.select([requests], [], [], 0)[0]:
+            _import(module)
     while True:
         _, descriptors, *_ = socket.recv_fds(requests, 1, 2)
         if len(descriptors) < 2:
@@ -170,6 +190,12 @@ def serve(requests_fd: str, *modules: str) -> None:
             _live(*descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _import(modules: str) -> None:
+    for module in filter(None, modules.split(",")):
+        with contextlib.suppress(ImportError):  # the box that needs it will say so
+            importlib.import_module(module)
 
 
 def _live(parent_fd: int, output_fd: int) -> NoReturn:

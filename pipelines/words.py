@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from evenkeel.bundle import MANIFEST, Manifest
 from evenkeel.certificate import Interval, read_certificate
 from pipelines.local import Stage
 
@@ -34,6 +35,17 @@ def _split(outputs: Mapping[str, Any], _metric: str) -> str:
     return f"{report['train']['rows']:,} rows to train, {report['evaluation']['rows']:,} to evaluate"
 
 
+def _searched(outputs: Mapping[str, Any], _metric: str) -> str:
+    trials = json.loads(Path(outputs["trials"].path).read_bytes())
+    failed = sum(trial["error"] is not None for trial in trials)
+    return f"{len(trials)} trials" + (f", {failed} failed" if failed else "")
+
+
+def _trained(outputs: Mapping[str, Any], _metric: str) -> str:
+    manifest = Manifest.model_validate_json((Path(outputs["model"].path) / MANIFEST).read_bytes())
+    return f"{manifest.estimator.rpartition('.')[2]}, bundle {manifest.digest[:12]}"
+
+
 def _evaluated(outputs: Mapping[str, Any], metric: str) -> str:
     certificate = read_certificate(Path(outputs["certified"].path))
     if certificate is None:
@@ -55,6 +67,8 @@ WORDS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "pull": _pulled,
     "validate": _validated,
     "split": _split,
+    "search": _searched,
+    "train": _trained,
     "evaluate": _evaluated,
     "register": _registered,
     "deploy-local": _deployed,

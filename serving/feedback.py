@@ -22,15 +22,13 @@ class Feedback:
         self._plane = plane
         self._ledger = ledger
 
-    async def take(self, call: Call) -> Reply:
+    def take(self, call: Call) -> Reply:
         """``{"id": ..., "label": ...}`` or ``{"labels": [{...}, ...]}``; 202 when they are on their way."""
         require_json(call)
         model = self._plane.model()
         if self._ledger is None:
             raise RefusedError(501, "no_ledger", "this server keeps no ledger: start it with --ledger")
-        limits = model.project.serving.limits
-        body = await call.body(int(limits.max_body_mb * 2**20))
-        labels = _labels(decode(body), model)
+        labels = _labels(decode(call.read()), model)
         taken = sum(self._ledger.log(label) for label in labels)
         self._plane.metrics.feedback.inc(taken)
         if taken < len(labels):

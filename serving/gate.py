@@ -1,21 +1,17 @@
-"""The ASGI application that stands before FastAPI: it owns all routes but the API pages.
-
-What every answer has in common is done here: keys, the caller's ids, ``Connection: close`` while the server drains,
-and that nothing but a JSON error leaves when something breaks.
-"""
+"""What stands before all handlers: keys, routes, and that nothing but a JSON error leaves when something breaks."""
 
 import logging
 from collections.abc import Mapping
 
+from evenkeel.config.operation import Limits
 from serving.auth import Keys
-from serving.http import CLOSE, Call, DisconnectedError, Handler, Header, Message, Receive, Reply, Scope, Send, refused
+from serving.http import Call, Reply, Route, refused
 from serving.model import Slot
-from serving.pages import Pages
 from serving.problem import RefusedError
 
 _log = logging.getLogger("evenkeel.gate")
 
-Methods = Mapping[str, Handler]
+Methods = Mapping[str, Route]
 
 _PROBES = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 _FAILED = RefusedError(500, "internal", "the server failed to answer; its log says why")
@@ -29,78 +25,68 @@ class Gate:
         slot: Slot,
         routes: Mapping[str, Methods],
         models: Mapping[str, Mapping[str, Methods]],
-        pages: Pages,
         keys: Keys | None = None,
         open_paths: frozenset[str] = frozenset(),
     ) -> None:
-        self._slot = slot
+        self.slot = slot
+        self.inside = 0
+        """Requests for the model whose head is here and whose answer is not."""
         self._routes = routes
         self._models = models
         """Prefix before a model's name -> what follows name (and version) -> methods."""
-        self._pages = pages
         self._keys = keys
         self._open = _PROBES | open_paths
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            return
-        call = Call(scope, receive)
+    def open(self, call: Call) -> None:
+        """Find who answers, or why the request is refused; say how long its body may be."""
+        model = self.slot.model
+        limits = model.project.serving.limits if model is not None else Limits()
+        call.most = int(limits.max_body_mb * 2**20)
         try:
-            if self._keys is not None and scope["path"] not in self._open:
+            if self._keys is not None and call.path not in self._open:
                 self._keys.who(call.headers)
-            if scope["path"] in self._pages.paths:
-                await self._pages(scope, receive, self._marked(call, send))
-                return
-            methods = self._find(call)
-            reply = await _method(methods, scope["method"])(call)
+            call.route = _method(self._find(call), call.method)
         except RefusedError as refusal:
-            reply = refused(refusal)
-        except DisconnectedError:
+            call.refusal = refusal
             return
+        self.inside += call.route.heavy
+
+    def answer(self, call: Call) -> Reply:
+        """The answer to a request that was opened. Never raises."""
+        try:
+            if call.route is None:
+                raise call.refusal or _FAILED
+            return call.route.handler(call)
+        except RefusedError as refusal:
+            return refused(refusal)
         except Exception:
-            _log.exception("a request failed", extra={"path": scope["path"], "request_id": call.request_id})
-            reply = refused(_FAILED)
-        await self._send(call, reply, send)
+            _log.exception("a request failed", extra={"path": call.path, "request_id": call.request_id})
+            return refused(_FAILED)
+
+    def close(self, call: Call) -> None:
+        """The call was answered, or its caller left."""
+        if call.route is not None:
+            self.inside -= call.route.heavy
 
     def _find(self, call: Call) -> Methods:
-        path: str = call.scope["path"]
-        methods = self._routes.get(path)
+        methods = self._routes.get(call.path)
         if methods is not None:
             return methods
         for prefix, suffixes in self._models.items():
-            if path.startswith(prefix):
-                name, separator, rest = _split(path[len(prefix) :])
+            if call.path.startswith(prefix):
+                name, separator, rest = _split(call.path[len(prefix) :])
                 call.parts, suffix = _version(name, separator + rest)
                 if suffix in suffixes:
                     return suffixes[suffix]
-        raise RefusedError(404, "not_found", f"there is nothing at {path[:200]!r}; see /docs")
-
-    async def _send(self, call: Call, reply: Reply, send: Send) -> None:
-        headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode()), *self._common(call)]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        await send({"type": "http.response.body", "body": reply.body})
-
-    def _common(self, call: Call) -> tuple[Header, ...]:
-        return (*call.echoed(), CLOSE) if self._slot.draining else call.echoed()
-
-    def _marked(self, call: Call, send: Send) -> Send:
-        """A ``send`` that puts what all answers have in common on a page's."""
-
-        async def marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._common(call)]
-            await send(message)
-
-        return marked
+        raise RefusedError(404, "not_found", f"there is nothing at {call.path[:200]!r}; see /docs")
 
 
-def _method(methods: Methods, method: str) -> Handler:
-    handler = methods.get("GET" if method == "HEAD" else method)
-    if handler is None:
+def _method(methods: Methods, method: str) -> Route:
+    found = methods.get("GET" if method == "HEAD" else method)
+    if found is None:
         allowed = ", ".join(methods)
         raise RefusedError(405, "method", f"send {allowed}, not {method[:20]}", headers=[(b"allow", allowed.encode())])
-    return handler
+    return found
 
 
 def _split(rest: str) -> tuple[str, str, str]:

@@ -1,23 +1,19 @@
-"""The little of HTTP that hot routes need: a request read within limits, an answer ready to send."""
+"""A request as handlers see it, and an answer ready to be sent."""
 
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
 
 from serving.problem import RefusedError
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 JSON = (b"content-type", b"application/json")
 BINARY = (b"content-type", b"application/octet-stream")
-CLOSE = (b"connection", b"close")
+HTML = (b"content-type", b"text/html; charset=utf-8")
 TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -32,27 +28,52 @@ class Reply(NamedTuple):
     headers: tuple[Header, ...] = (JSON,)
 
 
-Handler = Callable[["Call"], Awaitable[Reply]]
+Handler = Callable[["Call"], Reply]
+
+
+class Route(NamedTuple):
+    """Who answers. ``heavy``: requests that the model answers, which others must not wait for."""
+
+    handler: Handler
+    heavy: bool = False
 
 
 class Call:
-    """A request: its head at once, its body when asked for."""
+    """A request: its head, and its body as it comes in."""
 
-    __slots__ = ("headers", "parts", "receive", "scope", "started")
+    __slots__ = ("_chunks", "complete", "gone", "headers", "keep_alive", "method", "most", "parts", "path", "query")
+    __slots__ += ("refusal", "route", "size", "started")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, method: str, path: str, query: bytes, headers: dict[bytes, bytes]) -> None:
         self.started = time.perf_counter()
-        self.scope = scope
-        self.receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
         self.parts: tuple[str, ...] = ()
         """What stands in the path where the route has a placeholder."""
+        self.route: Route | None = None
+        self.refusal: RefusedError | None = None
+        """Why it is refused by its head alone."""
+        self.most = 0
+        """Bytes that the body may have."""
+        self.size = 0
+        self.complete = False
+        self.keep_alive = True
+        self.gone = False
+        """The caller left: nobody reads the answer."""
+        self._chunks: list[bytes] = []
 
     @property
     def request_id(self) -> str | None:
         """The caller's X-Request-Id, where it is one that may be repeated in headers and logs."""
         given = self.headers.get(b"x-request-id")
         return given.decode() if given is not None and _REQUEST_ID.fullmatch(given) else None
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the body is longer than it may be."""
+        return self.size > self.most
 
     def echoed(self) -> tuple[Header, ...]:
         """The caller's ids, as they go back: X-Request-Id and the W3C trace context."""
@@ -63,35 +84,17 @@ class Call:
             echoed = (*echoed, (b"traceparent", trace))
         return echoed
 
-    async def body(self, most: int) -> bytes:
-        """The whole body. Raises RefusedError where it is longer than ``most`` bytes.
+    def add(self, chunk: bytes) -> None:
+        """Take a part of the body in, unless nobody is going to read it."""
+        self.size += len(chunk)
+        if self.refusal is None and self.size <= self.most:
+            self._chunks.append(chunk)
 
-        A body that does not come is the listener's business (serving.patience): it ends as DisconnectedError.
-        """
-        if int(self.headers.get(b"content-length", 0)) > most:
-            raise _too_large(most)
-        message = await self.receive()
-        if message["type"] == "http.request" and not message["more_body"] and len(message["body"]) <= most:
-            whole: bytes = message["body"]
-            return whole
-        return await self._gather(message, most)
-
-    async def _gather(self, message: Message, most: int) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        while message["type"] == "http.request":
-            chunks.append(message["body"])
-            size += len(chunks[-1])
-            if size > most:
-                raise _too_large(most)
-            if not message["more_body"]:
-                return b"".join(chunks)
-            message = await self.receive()
-        raise DisconnectedError
-
-
-class DisconnectedError(Exception):
-    """The caller left before the whole request was here."""
+    def read(self) -> bytes:
+        """The whole body. Raises RefusedError where it is longer than it may be."""
+        if self.too_large:
+            raise RefusedError(413, "too_large", f"the body has more than {self.most} bytes")
+        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
 
 def decode(body: bytes) -> Any:
@@ -123,8 +126,3 @@ def encode(value: Any, status: int = 200, headers: tuple[Header, ...] = ()) -> R
 def refused(refusal: RefusedError) -> Reply:
     """The answer to a request that is refused."""
     return encode(refusal.body(), refusal.status, refusal.headers)
-
-
-def _too_large(most: int) -> RefusedError:
-    # What is still on its way is not read: the connection cannot be used again.
-    return RefusedError(413, "too_large", f"the body has more than {most} bytes", headers=[CLOSE])

@@ -15,24 +15,17 @@ class Rest:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
 
-    async def predict(self, call: Call) -> Reply:
+    def predict(self, call: Call) -> Reply:
         """Answer rows, with explanations where the query says ``explain=true``."""
         require_json(call)
         model = self._plane.model()
-        limits = model.project.serving.limits
-        body = await call.body(int(limits.max_body_mb * 2**20))
         wants = _wants_explanation(call)
-        taken: list[Entry] = []
-
-        def enter(door: Door) -> Entry:
-            taken.append(_enter(door, decode(body)))
-            return taken[0]
-
-        answer = await self._plane.predict(call, model, enter)
+        entry = _enter(model.door, decode(call.read()))
+        answer = self._plane.predict(call, model, entry)
         content = answer.head()
         content["predictions"] = answer.rows()
         if wants:
-            content["explanation"] = explain(model, taken[0], answer.prediction)
+            content["explanation"] = explain(model, entry, answer.prediction)
         return encode(content)
 
 
@@ -58,7 +51,7 @@ def _columns(columns: Any) -> dict[str, list[Any]]:
 
 
 def _wants_explanation(call: Call) -> bool:
-    query: bytes = call.scope["query_string"]
+    query = call.query
     if not query:
         return False
     if query == b"explain=true":

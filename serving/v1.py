@@ -15,22 +15,20 @@ class V1:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
 
-    async def models(self, _: Call) -> Reply:
+    def models(self, _: Call) -> Reply:
         """Names of the models served."""
         return encode({"models": [self._plane.model().name]})
 
-    async def model(self, call: Call) -> Reply:
+    def model(self, call: Call) -> Reply:
         """Whether the model is ready."""
         model = self._named(call)
         return encode({"name": model.name, "ready": self._plane.slot.ready}, 200 if self._plane.slot.ready else 503)
 
-    async def predict(self, call: Call) -> Reply:
+    def predict(self, call: Call) -> Reply:
         """Answer instances, one object for each."""
         require_json(call)
         model = self._named(call)
-        limits = model.project.serving.limits
-        body = await call.body(int(limits.max_body_mb * 2**20))
-        answer = await self._plane.predict(call, model, lambda door: _enter(door, decode(body)))
+        answer = self._plane.predict(call, model, _enter(model.door, decode(call.read())))
         return encode({"predictions": answer.rows(), **answer.head()})
 
     def _named(self, call: Call) -> Model:

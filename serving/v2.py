@@ -37,39 +37,34 @@ class V2:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
 
-    async def server(self, _: Call) -> Reply:
+    def server(self, _: Call) -> Reply:
         """Server metadata. The version is withheld."""
         return encode({"name": "evenkeel", "version": "", "extensions": ["binary_tensor_data"]})
 
-    async def live(self, _: Call) -> Reply:
+    def live(self, _: Call) -> Reply:
         """Whether the process answers."""
         return encode({"live": True})
 
-    async def ready(self, _: Call) -> Reply:
+    def ready(self, _: Call) -> Reply:
         """Whether the server wants traffic."""
         ready = self._plane.slot.ready
         return encode({"ready": ready}, 200 if ready else 503)
 
-    async def model_ready(self, call: Call) -> Reply:
+    def model_ready(self, call: Call) -> Reply:
         """Whether the model wants traffic."""
         model = self._plane.named(*call.parts)
         ready = self._plane.slot.ready
         return encode({"name": model.name, "ready": ready}, 200 if ready else 503)
 
-    async def model(self, call: Call) -> Reply:
+    def model(self, call: Call) -> Reply:
         """Model metadata: inputs from the contract, outputs by the task."""
         return encode(metadata(self._plane.named(*call.parts)))
 
-    async def infer(self, call: Call) -> Reply:
+    def infer(self, call: Call) -> Reply:
         """Answer an inference request."""
         model = self._plane.named(*call.parts)
-        limits = model.project.serving.limits
-        most = int(limits.max_body_mb * 2**20)
-        split = _json_length(call)
-        body = await call.body(most)
-        request = _read(body, split, model)
-        answer = await self._plane.predict(call, model, lambda door: enter(door, request.inputs))
-        return respond(answer, request)
+        request = _read(call.read(), _json_length(call), model)
+        return respond(self._plane.predict(call, model, enter(model.door, request.inputs)), request)
 
 
 @dataclass(frozen=True, slots=True)

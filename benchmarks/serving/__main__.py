@@ -14,7 +14,7 @@ from benchmarks.serving.run import Plan, growth, run_rounds
 def main() -> None:
     """Measure, write JSON, print tables."""
     options = _parser().parse_args()
-    rounds, seconds = (2, 1.0) if options.quick else (options.rounds, options.seconds)
+    rounds, seconds = (2, 2.0) if options.quick else (options.rounds, options.seconds)
     plan = Plan(options.workload, options.peers, rounds, seconds, options.home.resolve())
     result = run_rounds(plan)
     if options.growth:
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workload", choices=WORKLOADS, default="tabular", help="the model; default tabular")
     parser.add_argument("--rounds", type=int, default=3, help="of all servers; default 3")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each load; default 5")
-    parser.add_argument("--quick", action="store_true", help="2 rounds of 1 second: does it run, not how fast")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 2 seconds: does it run, not how fast")
     parser.add_argument("--growth", action="store_true", help="also: how our cost grows with rows and columns")
     parser.add_argument("--home", type=Path, default=Path(".evenkeel/bench"), help="environments, models, logs")
     parser.add_argument("--out", type=Path, metavar="JSON", help="the result; else HOME/WORKLOAD.json")

@@ -30,7 +30,7 @@ def python_for(peer: Peer, home: Path) -> Path:
     print(f"installing {', '.join(peer.packages)}", file=sys.stderr)
     _run([sys.executable, "-m", "venv", "--clear", str(folder)])
     if uv := _uv():
-        _run([uv, "pip", "install", "--quiet", "--python", str(python), *peer.packages])
+        _run([uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python), *peer.packages])
     else:
         _run([str(python), "-m", "pip", "install", "--quiet", *peer.packages])
     made.write_text(wanted, encoding="utf-8")

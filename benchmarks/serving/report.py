@@ -1,5 +1,6 @@
 """Medians and ratios as Markdown."""
 
+import math
 import statistics
 from typing import Any
 
@@ -33,8 +34,8 @@ def _ratios(rounds: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _ratio(rounds: dict[str, list[dict[str, Any]]], name: str, key: str) -> str:
-    pairs = zip(rounds[OURS], rounds[name], strict=True)
-    return f"{statistics.median(ours[key]['rps'] / theirs[key]['rps'] for ours, theirs in pairs):.3g}"
+    pairs = [(ours[key]["rps"], theirs[key]["rps"]) for ours, theirs in zip(rounds[OURS], rounds[name], strict=True)]
+    return f"{statistics.median(ours / theirs if theirs else math.inf for ours, theirs in pairs):.3g}"
 
 
 def _life(rounds: dict[str, list[dict[str, Any]]]) -> str:

@@ -98,8 +98,8 @@ def _answers(estimator: BaseEstimator, matrix: Matrix, classes: int) -> FloatArr
             return raw_answers(estimator, matrix, classes)
         except ValueError:
             rows = matrix.shape[0]
-            if rows == 1:
-                return np.full((1, classes) if classes else 1, np.nan)
+            if rows <= 1:
+                return np.full((rows, classes) if classes else rows, np.nan)
         halves = matrix[: rows // 2], matrix[rows // 2 :]
         return np.concatenate([_answers(estimator, half, classes) for half in halves])
 

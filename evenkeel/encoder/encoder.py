@@ -92,7 +92,7 @@ class Encoder(BaseModel):
 
     def to_json(self) -> str:
         """As JSON; floats are written so that they read back bit for bit."""
-        return self.model_dump_json(indent=1, exclude_defaults=True)
+        return self.model_dump_json(indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -8,9 +8,9 @@ import pyarrow as pa
 from evenkeel.config.project import Project
 
 TOWNS = ("Oslo", "Rome", "Lima", "Bonn")
-_GOOD = "great lovely moving funny don't miss it".split()
-_BAD = "dull slow boring weak wasn't worth it".split()
-_PLAIN = "film story scene actor plot music camera".split()
+_GOOD = ("great", "lovely", "moving", "funny", "don't", "miss")
+_BAD = ("dull", "slow", "boring", "weak", "wasn't", "worth")
+_PLAIN = ("film", "story", "scene", "actor", "plot", "music", "camera")
 
 COLUMNS: dict[str, dict[str, Any]] = {
     "age": {"type": "integer", "min": 0},

@@ -130,10 +130,10 @@ def test_ordinals_are_places_in_the_contracts_list() -> None:
     assert encoder.feature_names == ("size",)
 
 
-@given(st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31)))  # noqa: DTZ001  naive UTC
+@given(st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31)))
 def test_parts_of_a_moment_are_the_calendars(moment: dt.datetime) -> None:
     midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    days = (midnight - dt.datetime(1970, 1, 1)).days + (moment - midnight) / dt.timedelta(days=1)  # noqa: DTZ001
+    days = (midnight - dt.datetime(1970, 1, 1)).days + (moment - midnight) / dt.timedelta(days=1)
     expected: dict[DatePart, float] = {
         "year": moment.year,
         "month": moment.month,

@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from evenkeel.config.project import Project
 from evenkeel.errors import BundleError, ContractError, ModelError
-from evenkeel.learning.crossfit import encode_folds, make_folds, out_of_fold
+from evenkeel.learning.crossfit import encode_folds, fit_estimator, make_folds, out_of_fold
 from evenkeel.learning.decision import best_threshold, decide, decision_threshold, half_width
 from evenkeel.learning.estimator import Traits, build_estimator, traits
 from evenkeel.learning.matrix import Encode, encode_rows, fit_encoder_for
@@ -164,7 +164,7 @@ def test_a_fit_that_fails_is_a_model_error_in_scikit_learns_words() -> None:
     chosen, table = learnable.project(params={"C": -1}), learnable.table()
     answer, estimator = truth(table, chosen), build_estimator(chosen)
     folds = encode_folds(table, make_folds(table, answer, chosen), chosen, traits(estimator, chosen))
-    with pytest.raises(ModelError, match="LogisticRegression cannot be fitted .*'C' parameter"):
+    with pytest.raises(ModelError, match=r"LogisticRegression cannot be fitted .*'C' parameter"):
         out_of_fold(folds, answer, estimator, chosen)
 
 
@@ -243,7 +243,7 @@ def fitted_pipeline(path: str = LINEAR, *, text: bool = False) -> tuple[Pipeline
     encoder = fit_encoder_for(columns, chosen, wanted)
     matrix = encode_rows(encoder, columns, table.num_rows, as_sparse=wanted.sparse)
     step = Encode.of(encoder, chosen.feature_columns, as_sparse=wanted.sparse)
-    return Pipeline([("encode", step), ("model", estimator.fit(matrix, truth(table, chosen)))]), table
+    return Pipeline([("encode", step), ("model", fit_estimator(estimator, matrix, truth(table, chosen)))]), table
 
 
 def test_sparse_and_dense_are_the_same_numbers() -> None:
@@ -251,6 +251,7 @@ def test_sparse_and_dense_are_the_same_numbers() -> None:
     columns = to_columns(table, chosen.feature_columns)
     encoder = fit_encoder_for(columns, chosen, Traits(keep_missing=False, standardise=True, sparse=True))
     as_sparse = encode_rows(encoder, columns, table.num_rows, as_sparse=True)
+    assert not isinstance(as_sparse, np.ndarray)
     np.testing.assert_array_equal(as_sparse.toarray(), encode_rows(encoder, columns, table.num_rows, as_sparse=False))
 
 
@@ -293,7 +294,8 @@ def fitted_pipeline_of_no_missing(path: str) -> Pipeline:
     chosen, table = learnable.project(path), learnable.table()
     columns = to_columns(table, chosen.feature_columns)
     encoder = fit_encoder_for(columns, chosen, Traits(keep_missing=False, standardise=False, sparse=False))
-    estimator = build_estimator(chosen).fit(encoder.encode(columns, table.num_rows), truth(table, chosen))
+    matrix = encoder.encode(columns, table.num_rows)
+    estimator = fit_estimator(build_estimator(chosen), matrix, truth(table, chosen))
     return Pipeline([("encode", Encode.of(encoder, chosen.feature_columns, as_sparse=False)), ("model", estimator)])
 
 

@@ -75,7 +75,7 @@ def test_any_corpus_gives_scikit_learns_matrix(texts: list[str], ngrams: tuple[i
     np.testing.assert_allclose(dense(ours, texts), vectorizer.transform(texts).toarray(), rtol=0, atol=1e-15)
 
 
-@given(st.lists(st.lists(st.sampled_from("aa bb cc dd ee ff gg".split()), max_size=9), min_size=2), st.integers(1, 6))
+@given(st.lists(st.lists(st.sampled_from(["aa", "bb", "cc", "dd", "ee"]), max_size=9), min_size=2), st.integers(1, 6))
 @settings(max_examples=100, deadline=None)
 def test_the_most_frequent_terms_are_kept_as_scikit_learn_does_but_for_ties(docs: list[list[str]], most: int) -> None:
     texts = [" ".join(words) for words in docs]

@@ -17,7 +17,9 @@ CERTIFICATE = Certificate(
     champion_metrics={"roc_auc": Interval(value=0.95, low=0.9, high=1.0)},
     checks=(
         Check(gate="require", subject="recall", value=0.9, threshold=0.8, verdict="pass", reason="0.9 is at least 0.8"),
-        Check(gate="baseline", subject="roc_auc", value=0.99, threshold=0.5, verdict="pass", reason="0.99 is above 0.5"),
+        Check(
+            gate="baseline", subject="roc_auc", value=0.99, threshold=0.5, verdict="pass", reason="0.99 is above 0.5"
+        ),
         Check(
             gate="require", subject="roc_auc", value=0.99, threshold=0.9, verdict="pass", reason="0.99 is at least 0.9"
         ),

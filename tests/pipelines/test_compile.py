@@ -64,7 +64,10 @@ def test_parameters_are_those_we_pass_all_needed(spec: PipelineSpec) -> None:
 
 def test_what_changes_the_world_outside_is_never_cached(spec: PipelineSpec) -> None:
     tasks = {name: task for name, task in _tasks(spec).items() if name in BOXES}
-    assert {name for name, task in tasks.items() if not task.caching_options.enable_cache} == {"register", "deploy-local"}
+    assert {name for name, task in tasks.items() if not task.caching_options.enable_cache} == {
+        "register",
+        "deploy-local",
+    }
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,8 @@ def test_a_run_ended_in_the_middle_leaves_nothing_half_made_and_the_next_one_com
         if line.split()[:1] == ["train"]:
             break
     process.send_signal(number)
-    process.communicate()
-    assert process.returncode == code
+    out, err = process.communicate()
+    assert process.returncode == code, out + err
     assert champion(settings(workspace), "tumours") is None
 
     again = run()

@@ -14,7 +14,7 @@ class Model:
     def __init__(self) -> None:
         self.pipeline = joblib.load(os.environ["EVENKEEL_BENCH_MODEL"])
 
-    @bentoml.api
+    @bentoml.api  # type: ignore[untyped-decorator]
     def predict(self, rows: list[dict]) -> list[int]:  # type: ignore[type-arg]
         """Labels."""
         return self.pipeline.predict(pd.DataFrame(rows)).tolist()  # type: ignore[no-any-return]

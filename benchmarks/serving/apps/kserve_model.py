@@ -8,7 +8,7 @@ from kserve import Model, ModelServer
 from kserve.utils.utils import get_predict_input, get_predict_response
 
 
-class SklearnModel(Model):
+class SklearnModel(Model):  # type: ignore[misc]  # kserve is not typed
     """A pickled pipeline."""
 
     def load(self) -> bool:

@@ -1,6 +1,7 @@
 """The app of a tutorial: pydantic rows, a data frame, predict. ``tutorial.py MODEL PORT``."""
 
 import sys
+from typing import Any
 
 import joblib
 import pandas as pd
@@ -10,7 +11,8 @@ from pydantic import create_model
 
 pipeline = joblib.load(sys.argv[1])
 numbers = [name for name in pipeline.feature_names_in_ if name.startswith("number")]
-Row = create_model("Row", **{name: (float if name in numbers else str, ...) for name in pipeline.feature_names_in_})
+fields: dict[str, Any] = {name: (float if name in numbers else str, ...) for name in pipeline.feature_names_in_}
+Row = create_model("Row", **fields)
 app = FastAPI()
 
 
@@ -21,9 +23,9 @@ def health() -> dict[str, str]:
 
 
 @app.post("/predict")
-def predict(rows: list[Row]) -> dict[str, list[int]]:  # type: ignore[valid-type]
+def predict(rows: list[Row]) -> dict[str, list[int]]:
     """Labels."""
-    frame = pd.DataFrame([row.model_dump() for row in rows])  # type: ignore[attr-defined]
+    frame = pd.DataFrame([row.model_dump() for row in rows])
     return {"predictions": pipeline.predict(frame).tolist()}
 
 

@@ -1,0 +1,1 @@
+"""The governor: decides whether an alarm becomes a retraining, starts it, and remembers both."""

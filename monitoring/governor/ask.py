@@ -1,0 +1,58 @@
+"""Asking the governor: what is known is looked up, the rules decide, the decision is kept, the run is started."""
+
+import datetime as dt
+
+from evenkeel.config.load import find_project
+from evenkeel.config.project import Project
+from evenkeel.errors import DataError, ProjectError
+from evenkeel.release import Release
+from evenkeel.settings import Settings
+from evenkeel.targets.local import LocalTarget
+from monitoring.governor.decide import Ask, Decision, Known, decide
+from monitoring.governor.newdata import labelled_rows, read_ids
+from monitoring.governor.place import flight_lock, ids_folder
+from monitoring.governor.start import start
+from monitoring.governor.state import State, flight
+from monitoring.results import newest_result, read_all_results
+
+
+def answer(ask: Ask, settings: Settings, state: State, now: dt.datetime) -> Decision:
+    """Decide, record, and start what is to be started. ``now`` is UTC.
+
+    Raises StorageError where memory or ledger cannot be used: then nothing is started, and asking again is right.
+    """
+    try:
+        project = find_project(ask.project, settings.workspace / "conf")
+    except ProjectError as error:
+        return _refuse(ask, state, Decision("unknown_project", str(error)), now)
+    release = LocalTarget(settings.releases).status(ask.project).current
+    if release is None:
+        return _refuse(ask, state, Decision("not_released", "no version is served, so there is nothing to renew"), now)
+    try:
+        known = look(project, release, settings, now)
+    except DataError as error:
+        return _refuse(ask, state, Decision("unusable_rows", str(error)), now)
+    with flight(flight_lock(settings, ask.project)) as lock:
+        if lock is not None:
+            state.bury(ask.project, now)
+        past = state.past(ask.project, release.version, running=lock is None)
+        decision = decide(ask, known, past, project.retraining, now)
+        run = state.record(ask, release.version, decision, now)
+        if run is not None and lock is not None:
+            start(run, ask.project, lock, settings, state)
+    return decision
+
+
+def look(project: Project, release: Release, settings: Settings, now: dt.datetime) -> Known:
+    """What ledger and checks say now. Raises DataError where labelled predictions cannot become training rows."""
+    contained = read_ids(ids_folder(settings, project.name), release.data_version)
+    results = read_all_results(settings.home, project.name)
+    rows = labelled_rows(str(settings.ledger), project, contained, results, now)
+    newest = newest_result(settings.home, project.name, release.version)
+    broken = [raised.detail for raised in newest.alarms if raised.alarm == "data_quality"] if newest else []
+    return Known(release.version, len(rows), broken[0] if broken else "")
+
+
+def _refuse(ask: Ask, state: State, decision: Decision, now: dt.datetime) -> Decision:
+    state.record(ask, ask.version, decision, now)
+    return decision

@@ -1,0 +1,73 @@
+"""The governor's workspace for one run: the data as it is next, and the project that trains on it."""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import yaml
+
+from evenkeel.config.load import find_project
+from evenkeel.config.project import Project
+from evenkeel.digest import data_version
+from evenkeel.errors import DataError
+from evenkeel.release import Release
+from evenkeel.settings import Settings
+from evenkeel.storage import copy_in
+from evenkeel.table import read_raw
+from evenkeel.targets.local import LocalTarget
+from evenkeel.versions import CACHE, fetch_version, has_version, put_version, read_pointer
+from monitoring.governor.newdata import grow, labelled_rows, next_cutoff, read_ids, write_ids, write_raw
+from monitoring.governor.place import ids_folder, workspace
+from monitoring.results import read_all_results
+
+_DVC = "[core]\n    analytics = false\n    no_scm = true\n    remote = local\n"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A workspace whose data is written and has no version yet."""
+
+    workspace: Path
+    project: Project
+    data: Path
+    ids: pa.Array
+    """Of all predictions that the data holds."""
+    added: int
+    rows: int
+
+    def commit(self, settings: Settings) -> str:
+        """Pin the version that ``components data add`` gave the data in the workspace's project; the version.
+
+        The version is in the remote and its predictions are noted before anything trains on it.
+        """
+        version = read_pointer(self.workspace / self.project.data.pointer_path)
+        write_ids(ids_folder(settings, self.project.name), version, self.ids)
+        put_version(self.data, settings.remote)
+        pinned = self.project.data.model_copy(update={"version": version})
+        _write_project(self.project.model_copy(update={"data": pinned}), self.workspace)
+        return version
+
+
+def prepare(name: str, settings: Settings, now: dt.datetime) -> Prepared:
+    """Write the data that a retraining learns from: the released model's, and what the ledger has learnt since.
+
+    Raises DataError where nothing is released, its data version is nowhere, or ledger rows do not fit it.
+    """
+    project = find_project(name, settings.workspace / "conf")
+    release = LocalTarget(settings.releases).status(name).current
+    if release is None:
+        raise DataError(f"{name}: no version is released, so there is no data version to add to: make pipeline-run")
+    place = workspace(settings, name)
+    data = place / project.data.path
+    _fetch(project, release, settings, data)
+    base = read_raw(data, project.data)
+    contained = read_ids(ids_folder(settings, name), release.data_version)
+    new = labelled_rows(str(settings.ledger), project, contained, read_all_results(settings.home, name), now)
+    cutoff = next_cutoff(new, project)
+    if cutoff is not None:
+        project = project.model_copy(update={"split": project.split.model_copy(update={"cutoff": cutoff})})
+    rows = grow(base, _unless_there(new, base, project), project, now)
+    write_raw(rows, _single(data), project.data)
+    _make_workspace(place)
+    return Prepared(place, project, data, pa.concat_arrays([contained, new.ids]), len(new), rows.num_rows)

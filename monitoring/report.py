@@ -1,0 +1,79 @@
+"""``python -m monitoring report``: the report of a project's newest window, now; or all kept ones as a workspace.
+
+Snapshots are written each window, pages where somebody will look: at an alarm, and once a day. Both are kept for
+``monitoring.report_days``.
+"""
+
+import argparse
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Literal
+
+from evenkeel.errors import DataError
+from evenkeel.settings import read_settings
+from monitoring.check import Reporter, Watched, read, released
+from monitoring.result import WindowResult
+from monitoring.results import END, newest_result, report_folder, report_path, write_result
+from monitoring.window import Span, Window
+
+Pages = Literal["alarm", "every"]
+
+
+def reporter_at(home: Path, pages: Pages) -> Reporter:
+    """Writes reports below ``home``, and removes those that are too old."""
+    _keep_to_ourselves()
+    from monitoring.drift.report import write_report
+
+    def report(watched: Watched, window: Window, result: WindowResult) -> Path | None:
+        folder = report_folder(home, watched.project.name)
+        wanted = pages == "every" or bool(result.alarms) or not _has_page(folder, result)
+        files = write_report(home, watched, window, result, pages=wanted)
+        remove_old(folder, result.checked_at - dt.timedelta(days=watched.project.monitoring.report_days))
+        return files.page
+
+    return report
+
+
+def remove_old(folder: Path, before: dt.datetime) -> None:
+    """Delete the reports of windows that ended earlier than this."""
+    for path in folder.glob("*/*"):
+        ended = dt.datetime.strptime(path.name[: len("20261121T120000Z")], END).replace(tzinfo=dt.UTC)
+        if ended < before:
+            path.unlink()
+
+
+def main(arguments: list[str]) -> int:
+    """Write the report of a project's newest window and print where its page is."""
+    parser = argparse.ArgumentParser(prog="python -m monitoring report", description=__doc__)
+    parser.add_argument("project", help="name of a released project")
+    parser.add_argument("--workspace", type=Path, help="instead make this folder an Evidently workspace of all reports")
+    options = parser.parse_args(arguments)
+    settings = read_settings()
+    if options.workspace:
+        _keep_to_ourselves()
+        from monitoring.drift.workspace import fill_workspace
+
+        count = fill_workspace(options.workspace, options.project, report_folder(settings.home, options.project))
+        print(f"{count} reports; EVIDENTLY_TYPE_PREFIXES=monitoring. evidently ui --workspace {options.workspace}")
+        return 0
+    watched = released(options.project, settings)
+    result = newest_result(settings.home, options.project, watched.release.version)
+    if result is None:
+        raise DataError(f"{options.project}: no window was checked yet: run python -m monitoring check first")
+    window = read(watched, Span(result.start, result.end))
+    page = reporter_at(settings.home, pages="every")(watched, window, result)
+    write_result(settings.home, result.model_copy(update={"report": str(page)}))
+    print(page)
+    return 0
+
+
+def _has_page(folder: Path, result: WindowResult) -> bool:
+    """Whether a window of that day, this one aside, has a page already."""
+    own = f"{report_path(Path(), result).name}.html"
+    return any(path.name != own for path in folder.glob(f"{result.version}/{result.end:%Y%m%d}T*.html"))
+
+
+def _keep_to_ourselves() -> None:
+    """Tell Evidently's dependencies, before they are imported, to send nothing home."""
+    os.environ["DO_NOT_TRACK"] = "1"

@@ -1,0 +1,239 @@
+"""The parity gate: it passes what is the same and stops every way of being almost the same."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnx
+import pyarrow as pa
+import pytest
+from onnx import numpy_helper
+
+from components.train.fit import Fitted, fit
+from components.train.forests import read_forest
+from components.train.hostile import TEXTS, boundary_rows, hostile_rows
+from components.train.parity import TOLERANCE, Case, check_pipeline, check_portable, compare
+from components.train.portable import to_portable
+from evenkeel.bundle import Manifest
+from evenkeel.config.project import Project
+from evenkeel.encoder import Encoder
+from evenkeel.errors import ParityError
+from evenkeel.learning.skopsfile import dump_pipeline, load_pipeline
+from evenkeel.predictor import Predictor, onnx_scores
+from evenkeel.table import to_columns
+from tests.components import learnable
+
+HISTOGRAM = ("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 20, "min_samples_leaf": 5})
+FOREST = ("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 20})
+LINEAR: tuple[str, dict[str, Any]] = ("sklearn.linear_model.LogisticRegression", {})
+
+
+def trained(
+    estimator: tuple[str, dict[str, Any]], task: str = "binary", *, text: bool = False
+) -> tuple[Fitted, Project]:
+    project = learnable.project(estimator[0], task, text=text, params=estimator[1])
+    return fit(learnable.table(task=task, text=text), project, {}), project
+
+
+def predictor_of(
+    fitted: Fitted, project: Project, model: bytes | None = None, encoder: Encoder | None = None
+) -> Predictor:
+    manifest = Manifest(
+        name="learnable",
+        task=project.target.task,
+        classes=project.classes,
+        threshold=fitted.threshold,
+        portable="onnx",
+        estimator=project.model.estimator,
+        params={},
+        data_version="0",
+        code_version="0",
+        lock="0",
+        train_rows=1,
+        evaluation_rows=1,
+    )
+    content = model or to_portable(fitted.estimator, fitted.encoder.width, len(project.classes))
+    return Predictor(encoder or fitted.encoder, manifest, onnx_scores(content))
+
+
+def evaluation(task: str = "binary", *, text: bool = False) -> pa.Table:
+    return learnable.table(120, task, text=text, seed=9)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "task", "text"),
+    [
+        (HISTOGRAM, "binary", False),
+        (HISTOGRAM, "multiclass", True),
+        (FOREST, "binary", False),
+        (FOREST, "multiclass", True),
+        (LINEAR, "binary", True),
+        (LINEAR, "multiclass", False),
+        (("sklearn.linear_model.Ridge", {}), "regression", True),
+        (("sklearn.linear_model.PoissonRegressor", {}), "regression", False),
+        (("sklearn.ensemble.GradientBoostingRegressor", {"n_estimators": 20}), "regression", False),
+    ],
+)
+def test_what_is_the_same_passes(estimator: tuple[str, dict[str, Any]], task: str, text: bool) -> None:
+    fitted, project = trained(estimator, task, text=text)
+    found = check_portable(fitted, predictor_of(fitted, project), evaluation(task, text=text), project)
+    assert {"evaluation rows", "evaluation rows, one at a time", "hostile rows"} <= set(found)
+    assert ("rows on thresholds" in found) == (read_forest(fitted.estimator) is not None)
+    assert max(found.values()) < 1e-11
+
+
+# --- Portable forms that are almost right ---------------------------------------------------------------------------
+
+
+def changed(fitted: Fitted, project: Project, attribute: str, change: Any) -> bytes:
+    """The portable form with one attribute of its tree operator changed."""
+    model = onnx.load_from_string(to_portable(fitted.estimator, fitted.encoder.width, len(project.classes)))
+    (trees,) = (node for node in model.graph.node if node.op_type == "TreeEnsemble")
+    (found,) = (each for each in trees.attribute if each.name == attribute)
+    if found.type == onnx.AttributeProto.TENSOR:
+        found.t.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(found.t))))
+    else:
+        found.ints[:] = change(np.array(found.ints)).tolist()
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def test_thresholds_in_float32_are_refused_though_no_ordinary_row_notices() -> None:
+    fitted, project = trained(HISTOGRAM)
+    rounded = changed(fitted, project, "nodes_splits", lambda splits: splits.astype(np.float32).astype(np.float64))
+    with pytest.raises(ParityError, match=r"rows on thresholds.* beside the threshold .*model\.portable: skops"):
+        check_portable(fitted, predictor_of(fitted, project, rounded), evaluation(), project)
+
+
+@pytest.mark.parametrize("estimator", [HISTOGRAM, FOREST])
+def test_thresholds_off_by_one_bit_are_refused(estimator: tuple[str, dict[str, Any]]) -> None:
+    fitted, project = trained(estimator)
+    step = np.float32 if estimator is FOREST else np.float64  # a forest compares in float32: it cannot see less
+    moved = changed(
+        fitted,
+        project,
+        "nodes_splits",
+        lambda splits: np.nextafter(splits.astype(step), step(np.inf)).astype(np.float64),
+    )
+    with pytest.raises(ParityError, match="rows on thresholds"):
+        check_portable(fitted, predictor_of(fitted, project, moved), evaluation(), project)
+
+
+def test_missing_values_that_take_the_other_branch_are_refused() -> None:
+    fitted, project = trained(HISTOGRAM)
+    turned = changed(fitted, project, "nodes_missing_value_tracks_true", lambda tracks: 1 - tracks)
+    with pytest.raises(ParityError, match=r"evaluation rows|hostile rows"):
+        check_portable(fitted, predictor_of(fitted, project, turned), evaluation(), project)
+
+
+def test_one_leaf_that_weighs_a_little_else_is_refused() -> None:
+    fitted, project = trained(HISTOGRAM)
+    heavier = changed(fitted, project, "leaf_weights", lambda weights: weights + 1e-7)
+    with pytest.raises(ParityError, match=r"evaluation rows, .* of 120 rows: .*row \d+: scikit-learn says .*allowed"):
+        check_portable(fitted, predictor_of(fitted, project, heavier), evaluation(), project)
+
+
+def test_another_tokenizer_is_refused() -> None:
+    """Words split at apostrophes otherwise than scikit-learn does: what ONNX's own tokenizer would do."""
+    fitted, project = trained(LINEAR, text=True)
+    (words,) = fitted.encoder.texts
+    whole = tuple(term.replace("don", "don't") for term in words.terms)
+    assert whole != words.terms
+    other = fitted.encoder.model_copy(update={"texts": (words.model_copy(update={"terms": whole}),)})
+    with pytest.raises(ParityError, match="evaluation rows"):
+        check_portable(fitted, predictor_of(fitted, project, encoder=other), evaluation(text=True), project)
+
+
+def test_a_converter_that_is_wrong_is_refused() -> None:
+    """skl2onnx turns probabilities of two classes by linear discriminant analysis into others."""
+    fitted, project = trained(("sklearn.discriminant_analysis.LinearDiscriminantAnalysis", {}))
+    with pytest.raises(ParityError, match="evaluation rows"):
+        check_portable(fitted, predictor_of(fitted, project), evaluation(), project)
+
+
+def test_a_pipeline_that_does_not_come_back_the_same_is_refused(tmp_path: Any) -> None:
+    fitted, project = trained(LINEAR)
+    (tmp_path / "model.skops").write_bytes(dump_pipeline(fitted.pipeline(project)))
+    loaded = load_pipeline(tmp_path / "model.skops")
+    assert check_pipeline(fitted, loaded, evaluation(), project) == 0
+    loaded[-1].estimator_.coef_[0, 0] += 1e-3
+    with pytest.raises(ParityError, match="evaluation rows through the saved pipeline"):
+        check_pipeline(fitted, loaded, evaluation(), project)
+
+
+# --- The comparison -------------------------------------------------------------------------------------------------
+
+
+def case(reference: Any, portable: Any) -> Case:
+    rows = [f"row {number}" for number in range(1, len(reference) + 1)]
+    return Case("some rows", np.array(reference, float), np.array(portable, float), rows)
+
+
+def test_a_label_may_not_differ_however_small_the_difference() -> None:
+    reference, portable = [[0.7, 0.3], [0.5, 0.5]], [[0.7, 0.3], [0.5 + 1e-13, 0.5 - 1e-13]]
+    assert compare(case(reference, portable), 0.4) < TOLERANCE
+    with pytest.raises(ParityError, match=r"some rows, 1 of 2 rows: .*Worst is row 2: scikit-learn says \[0\.5 0\.5\]"):
+        compare(case(reference, portable), 0.5)
+
+
+def test_values_are_compared_by_their_size() -> None:
+    assert compare(case([1e12, 1e-12], [1e12 + 100, 2e-12]), None) < TOLERANCE
+    with pytest.raises(ParityError, match="row 2"):
+        compare(case([1e12, 1.0], [1e12, 1.0 + 1e-8]), None)
+
+
+def test_a_number_where_scikit_learn_has_none_is_no_matter_but_none_where_it_has_one_is() -> None:
+    assert compare(case([np.nan, np.inf, 1.0], [0.0, 7.0, 1.0]), None) == 0
+    assert compare(case([np.nan], [0.0]), None) == 0
+    with pytest.raises(ParityError, match="the portable form nan"):
+        compare(case([1.0], [np.nan]), None)
+
+
+def test_answers_of_another_shape_are_refused() -> None:
+    with pytest.raises(ParityError, match=r"answers \(1, 3\) for \(1, 2\)"):
+        compare(case([[0.5, 0.5]], [[0.3, 0.3, 0.4]]), None)
+
+
+# --- The hostile rows -----------------------------------------------------------------------------------------------
+
+
+def test_every_column_is_given_every_odd_value_of_its_kind() -> None:
+    project = learnable.project(text=True)
+    base = to_columns(learnable.table(20, text=True), project.feature_columns)
+    kept = {name: values.copy() for name, values in base.items()}
+    rows, what = hostile_rows(base, project.feature_columns)
+    assert len(what) == len(rows["age"]) > 60
+    assert {1e300, -1e300, 5e-324} <= set(rows["income"].tolist())
+    assert np.isnan(rows["age"]).any()
+    assert set(TEXTS) <= set(rows["review"])
+    assert "a value nobody has seen" in rows["town"]
+    assert np.isnat(rows["since"][-1])
+    assert all((values[~missing(values)] == kept[name][~missing(kept[name])]).all() for name, values in base.items())
+
+
+def missing(values: Any) -> Any:
+    return np.array([value is None or value != value for value in values])
+
+
+def test_boundary_rows_are_on_thresholds_that_they_meet() -> None:
+    fitted, project = trained(HISTOGRAM)
+    forest = read_forest(fitted.estimator)
+    assert forest is not None
+    base = fitted.encoder.encode(to_columns(evaluation(), project.feature_columns), 120)
+    rows, what = boundary_rows(forest, base, 50, 0)
+    assert len(rows) == len(what) == 300
+    exact = {(int(f), float(t)) for tree in forest.trees for f, t in zip(tree.feature, tree.threshold, strict=True)}
+    on = [row for row in rows if any(row[feature] == threshold for feature, threshold in exact)]
+    assert len(on) >= 50
+    assert np.array_equal(boundary_rows(forest, base, 50, 0)[0], rows, equal_nan=True)
+
+
+def test_trees_without_a_question_have_no_boundary() -> None:
+    fitted, project = trained(("sklearn.tree.DecisionTreeClassifier", {"min_samples_leaf": 200}))
+    forest = read_forest(fitted.estimator)
+    assert forest is not None
+    assert boundary_rows(replace(forest), np.zeros((3, fitted.encoder.width)), 10, 0)[0].shape == (
+        0,
+        fitted.encoder.width,
+    )
+    check_portable(fitted, predictor_of(fitted, project), evaluation(), project)
