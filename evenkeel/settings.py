@@ -37,8 +37,12 @@ class Settings(BaseSettings):
     """Bearer token for the API; absent: what the kfp client finds (service account, kubeconfig)."""
     ledger_salt: SecretStr | None = None
     """Key of the hashes that stand for sensitive columns in the ledger; the same for all servers of a model."""
+    webhook_token: SecretStr | None = None
+    """Bearer token of the retraining webhook; Alertmanager sends it. Absent: only this machine may ask."""
     image: str = "evenkeel-components:latest"
     """Image of the pipeline's boxes, set at submit; by digest on clusters."""
+    monitoring_image: str = "evenkeel-monitoring:latest"
+    """Image of the box that checks windows."""
     jobs: int = Field(default=0, ge=0)
     """Threads of one numeric library; 0: the number of usable cores."""
 

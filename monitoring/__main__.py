@@ -9,6 +9,12 @@ COMMANDS = {
     "check": "monitoring.check",
     "exporter": "monitoring.exporter",
     "report": "monitoring.report",
+    "webhook": "monitoring.governor.webhook",
+    "retrain": "monitoring.governor.hand",
+    "retrain-log": "monitoring.governor.log",
+    "retrain-run": "monitoring.governor.start",
+    "demo": "monitoring.loop.demo",
+    "drill": "monitoring.loop.drill",
 }
 """Word -> module whose ``main(arguments) -> int`` does it; loaded when asked for."""
 

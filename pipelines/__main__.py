@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("schedule", help="create or replace a project's recurring run on Kubeflow")
     _add_project(verb)
     verb.add_argument("--cron", help="six fields, seconds first; default: retraining.schedule of the project")
+    verb.add_argument("--monitoring", action="store_true", help="of the check of its windows; default: each hour")
     verb.set_defaults(do=_schedule)
 
     verb = verbs.add_parser("upload", help="upload the pipeline to Kubeflow, or a new version of it")
@@ -61,13 +62,14 @@ def _add_project(verb: argparse.ArgumentParser) -> None:
 
 
 def _compile(options: argparse.Namespace) -> None:
-    from pipelines.compile import COMPILED, check_compiled, compile_pipeline
+    from pipelines.compile import COMPILED, COMPILED_MONITORING, check_compiled, compile_pipeline
 
-    if options.check:
-        check_compiled()
-        return
-    compile_pipeline(COMPILED)
-    print(f"wrote {COMPILED.relative_to(Path.cwd()) if COMPILED.is_relative_to(Path.cwd()) else COMPILED}")
+    for path in (COMPILED, COMPILED_MONITORING):
+        if options.check:
+            check_compiled(path)
+        else:
+            compile_pipeline(path)
+            print(f"wrote {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -86,8 +88,11 @@ def _submit(options: argparse.Namespace) -> None:
 
 
 def _schedule(options: argparse.Namespace) -> None:
-    from pipelines.submit import schedule
+    from pipelines.submit import schedule, schedule_monitoring
 
+    if options.monitoring:
+        schedule_monitoring(options.project, cron=options.cron)
+        return
     schedule(options.project, target=options.deploy_target, cron=options.cron)
 
 

@@ -1,5 +1,6 @@
-"""The compiled pipeline: one committed file that laptops and clusters run."""
+"""The compiled pipelines: committed files that laptops and clusters run."""
 
+import importlib
 import tempfile
 from pathlib import Path
 
@@ -7,17 +8,21 @@ from evenkeel.errors import PipelineError
 
 PIPELINE = "evenkeel-training"
 """Its name in Kubeflow."""
+MONITORING = "evenkeel-monitoring"
+"""That of the pipeline that checks windows."""
 COMPILED = Path(__file__).parent / "compiled" / "training.yaml"
+COMPILED_MONITORING = COMPILED.with_name("monitoring.yaml")
 
 
 def compile_pipeline(path: Path) -> None:
-    """Write the pipeline's intermediate representation. The same source gives the same bytes."""
+    """Write a pipeline's intermediate representation; the file's name is its module's and its own.
+
+    The same source gives the same bytes.
+    """
     from kfp.compiler import Compiler
 
-    from pipelines.training import training
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    Compiler().compile(training, str(path))
+    Compiler().compile(getattr(importlib.import_module(f"pipelines.{path.stem}"), path.stem), str(path))
 
 
 def check_compiled(path: Path = COMPILED) -> None:
@@ -26,4 +31,4 @@ def check_compiled(path: Path = COMPILED) -> None:
         fresh = Path(folder) / path.name
         compile_pipeline(fresh)
         if not path.is_file() or fresh.read_bytes() != path.read_bytes():
-            raise PipelineError(f"{path} is not what pipelines/training.py compiles to: run make compile and commit it")
+            raise PipelineError(f"{path} is not what pipelines/{path.stem}.py compiles to: run make compile and commit it")

@@ -57,9 +57,9 @@ def told(host: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def package(compiled: Path, image: str, *, cached: bool = True) -> Iterator[Path]:
+def package(compiled: Path, image: str, *, cached: bool = True, stands_for: str = IMAGE) -> Iterator[Path]:
     """The compiled pipeline with the image its boxes run in; ``cached`` False: and with every box run anew."""
-    text = compiled.read_text(encoding="utf-8").replace(f"image: {IMAGE}\n", f"image: {json.dumps(image)}\n")
+    text = compiled.read_text(encoding="utf-8").replace(f"image: {stands_for}\n", f"image: {json.dumps(image)}\n")
     if not cached:
         text = text.replace("enableCache: true", "enableCache: false")
     with tempfile.TemporaryDirectory() as folder:

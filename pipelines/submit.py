@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.config import Project, find_project
 from evenkeel.digest import file_sha256
 from evenkeel.errors import PipelineError
 from evenkeel.settings import Settings, read_settings
-from pipelines.compile import COMPILED, PIPELINE
+from pipelines.compile import COMPILED, COMPILED_MONITORING, PIPELINE
 from pipelines.kubeflow import connect, package, told
 from pipelines.parameters import resolve
 from pipelines.tasks import NEEDS
@@ -59,9 +60,30 @@ def schedule(name: str, *, target: str | None, cron: str | None) -> None:
     parameters = replace(resolve(project, settings, target), champion_version="", champion_digest="")
     if settings.data_git and not project.data.version:
         parameters = replace(parameters, data_version="")
+    with package(COMPILED, settings.image, cached=False) as path:
+        _recur(settings, project, f"evenkeel-{project.name}", when, path, asdict(parameters))
+
+
+def schedule_monitoring(name: str, *, cron: str | None) -> None:
+    """Create the recurring check of a project's windows, or replace it. ``cron`` None: each hour, five minutes past.
+
+    A check without a window that has ended costs a start. Raises PipelineError.
+    """
+    from pipelines.monitoring import IMAGE
+
+    settings = read_settings()
+    project = find_project(name, settings.workspace / "conf")
+    when = _cron(project, cron or "0 5 * * * *")
+    with package(COMPILED_MONITORING, settings.monitoring_image, stands_for=IMAGE) as path:
+        _recur(settings, project, f"evenkeel-{project.name}-monitoring", when, path, {"project": name})
+
+
+def _recur(
+    settings: Settings, project: Project, title: str, when: str, path: Path, parameters: dict[str, Any]
+) -> None:
+    """Make a recurring run in the project's experiment, then delete those that had its title."""
     client, host = connect(settings), _host(settings)
-    title = f"evenkeel-{project.name}"
-    with told(host), package(COMPILED, settings.image, cached=False) as path:
+    with told(host):
         experiment = client.create_experiment(project.name, namespace=settings.kfp_namespace).experiment_id
         listed = _all(client.list_recurring_runs, "recurring_runs", experiment_id=experiment)
         old = [each.recurring_run_id for each in listed if each.display_name == title]
@@ -70,7 +92,7 @@ def schedule(name: str, *, target: str | None, cron: str | None) -> None:
             title,
             cron_expression=when,
             no_catchup=True,
-            params=asdict(parameters),
+            params=parameters,
             pipeline_package_path=str(path),
         )
         for each in old:

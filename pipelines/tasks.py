@@ -27,6 +27,7 @@ NEEDS: Mapping[str, Needs] = {
     # what changes the world outside asks each time: another run, a rollback or a reset may have changed it since
     "register": Needs(cached=False),
     "deploy-local": Needs(cached=False),
+    "monitor": Needs(memory="2Gi", cached=False),
 }
 
 

@@ -7,11 +7,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from serving.auth import Keys
 from serving.feedback import Feedback
 from serving.gate import Gate, Methods
-from serving.http import TEXT, Call, Handler, Reply
+from serving.http import TEXT, Call, Handler, Reply, Route
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot
-from serving.pages import Card, Pages
+from serving.pages import Pages
 from serving.plane import Listener, Plane
 from serving.rest import Rest
 from serving.shadow import Shadow
@@ -28,28 +28,30 @@ def create_app(
     keys: Keys | None = None,
     open_metrics: bool = False,
 ) -> Gate:
-    """The ASGI application over the model in the slot. ``open_metrics``: /metrics needs no key."""
+    """The application over the model in the slot. ``open_metrics``: /metrics needs no key."""
     listeners: list[Listener] = [listener for listener in (ledger, shadow) if listener is not None]
     plane = Plane(slot, metrics, tuple(listeners))
-    pages = Pages(slot, keys=keys is not None)
     open_paths = frozenset({"/metrics"}) if open_metrics else frozenset[str]()
-    return Gate(slot, _routes(plane, ledger), _model_routes(plane), pages, keys, open_paths)
+    pages = Pages(plane, keys=keys is not None)
+    return Gate(slot, _routes(plane, ledger, pages), _model_routes(plane), keys, open_paths)
 
 
-def _routes(plane: Plane, ledger: Ledger | None) -> dict[str, Methods]:
+def _routes(plane: Plane, ledger: Ledger | None, pages: Pages) -> dict[str, Methods]:
     v1, v2 = V1(plane), V2(plane)
     return {
         "/predict": {"POST": plane.inference(Rest(plane).predict)},
-        "/feedback": {"POST": Feedback(plane, ledger).take},
-        "/healthz": {"GET": v2.live},
-        "/readyz": {"GET": v2.ready},
-        "/metrics": {"GET": _metrics(plane.metrics.registry)},
-        "/model": {"GET": Card(plane).show},
-        "/v2": {"GET": v2.server},
-        "/v2/": {"GET": v2.server},
-        "/v2/health/live": {"GET": v2.live},
-        "/v2/health/ready": {"GET": v2.ready},
-        "/v1/models": {"GET": v1.models},
+        "/feedback": {"POST": Route(Feedback(plane, ledger).take)},
+        "/healthz": {"GET": Route(v2.live)},
+        "/readyz": {"GET": Route(v2.ready)},
+        "/metrics": {"GET": Route(_metrics(plane.metrics.registry))},
+        "/model": {"GET": Route(pages.card)},
+        "/docs": {"GET": Route(pages.docs)},
+        "/openapi.json": {"GET": Route(pages.document)},
+        "/v2": {"GET": Route(v2.server)},
+        "/v2/": {"GET": Route(v2.server)},
+        "/v2/health/live": {"GET": Route(v2.live)},
+        "/v2/health/ready": {"GET": Route(v2.ready)},
+        "/v1/models": {"GET": Route(v1.models)},
     }
 
 
@@ -58,18 +60,18 @@ def _model_routes(plane: Plane) -> Mapping[str, Mapping[str, Methods]]:
     return {
         "/v2/models/": {
             "/infer": {"POST": plane.inference(v2.infer)},
-            "/ready": {"GET": v2.model_ready},
-            "": {"GET": v2.model},
+            "/ready": {"GET": Route(v2.model_ready)},
+            "": {"GET": Route(v2.model)},
         },
         "/v1/models/": {
             ":predict": {"POST": plane.inference(v1.predict)},
-            "": {"GET": v1.model},
+            "": {"GET": Route(v1.model)},
         },
     }
 
 
 def _metrics(registry: CollectorRegistry) -> Handler:
-    async def show(_: Call) -> Reply:
+    def show(_: Call) -> Reply:
         return Reply(200, generate_latest(registry), (TEXT,))
 
     return show

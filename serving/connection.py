@@ -71,6 +71,8 @@ class Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._answering = False
         self._unread = False
+        self._deaf = False
+        """What the client sends is dropped."""
         self._ending = False
         """After the answer under way the connection ends."""
         self._ended = False
@@ -98,12 +100,15 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """It sent something."""
-        if self._ended:  # what comes after a last answer is read and dropped, so that the answer is not lost
+        if self._deaf or self._ended:  # read all the same: closing a socket with unread bytes would lose our answer
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._ending = True  # it is answered in HTTP/1.1; what follows would be another protocol
+            self._deaf = self._ending = True  # it is answered in HTTP/1.1; what follows would be another protocol
+            self._advance()
+        except httptools.HttpParserCallbackError:
+            raise  # our mistake, not the client's: asyncio logs it and closes the connection
         except httptools.HttpParserError:
             self._refuse(RefusedError(400, "malformed", "this is not an HTTP/1.1 request"))
             return
@@ -237,9 +242,12 @@ class Connection(asyncio.Protocol):
             self._end()
 
     def _refuse(self, refusal: RefusedError) -> None:
-        """The last answer of a connection that cannot go on; answers that are under way come before it, or not."""
-        if not self._calls or (self._calls[0] is self._incoming and not self._answering):
-            self._transport.write(wire_form(refused(refusal), (), ends=True, body=True))
+        """The last answer of a connection that cannot go on, unless another one is under way: that is the last."""
+        self._deaf = True
+        if self._answering:
+            self._ending = True
+            return
+        self._transport.write(wire_form(refused(refusal), (), ends=True, body=True))
         self._end()
 
     def _end(self) -> None:

@@ -29,8 +29,6 @@ class Gate:
         open_paths: frozenset[str] = frozenset(),
     ) -> None:
         self.slot = slot
-        self.inside = 0
-        """Requests for the model whose head is here and whose answer is not."""
         self._routes = routes
         self._models = models
         """Prefix before a model's name -> what follows name (and version) -> methods."""
@@ -49,7 +47,7 @@ class Gate:
         except RefusedError as refusal:
             call.refusal = refusal
             return
-        self.inside += call.route.heavy
+        self.slot.inside += call.route.heavy
 
     def answer(self, call: Call) -> Reply:
         """The answer to a request that was opened. Never raises."""
@@ -66,7 +64,7 @@ class Gate:
     def close(self, call: Call) -> None:
         """The call was answered, or its caller left."""
         if call.route is not None:
-            self.inside -= call.route.heavy
+            self.slot.inside -= call.route.heavy
 
     def _find(self, call: Call) -> Methods:
         methods = self._routes.get(call.path)

@@ -46,6 +46,8 @@ class Slot:
         self.model: Model | None = None
         self.draining = False
         """The server is about to leave: it answers, but is not ready."""
+        self.inside = 0
+        """Requests for the model whose head is here and whose answer is not."""
 
     @property
     def ready(self) -> bool:

@@ -1,56 +1,31 @@
-"""What is not hot, by FastAPI: the API pages under /docs and the document behind them.
+"""What is for people, and for tools that read descriptions: the model's card, the API's document and page."""
 
-FastAPI is imported when the first of these pages is asked for, beside the event loop: a server that is asked for
-predictions alone starts sooner and stays smaller.
-"""
+from typing import Any
 
-import asyncio
-from typing import TYPE_CHECKING, Any
-
-from serving.http import Call, Receive, Reply, Scope, Send, encode
-from serving.model import Model, Slot
+from serving.http import HTML, Call, Reply, encode
+from serving.model import Model
 from serving.openapi import document
 from serving.plane import Plane
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
-
 
 class Pages:
-    """The FastAPI application of a slot, made when it is needed."""
+    """The pages of the model in use."""
 
-    paths = frozenset({"/docs", "/docs/oauth2-redirect", "/openapi.json"})
-
-    def __init__(self, slot: Slot, *, keys: bool) -> None:
-        self._slot = slot
-        self._keys = keys
-        self._making = asyncio.Lock()
-        self._made: FastAPI | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer by FastAPI."""
-        async with self._making:
-            if self._made is None:
-                self._made = await asyncio.to_thread(self._make)
-        await self._made(scope, receive, send)
-
-    def _make(self) -> "FastAPI":
-        from fastapi import FastAPI
-
-        pages = FastAPI(title="Evenkeel", docs_url="/docs", redoc_url=None, openapi_url="/openapi.json")
-        pages.openapi = lambda: document(self._slot.model, keys=self._keys)  # type: ignore[method-assign]
-        return pages
-
-
-class Card:
-    """``GET /model``: which model answers, since when, and what was proved about it."""
-
-    def __init__(self, plane: Plane) -> None:
+    def __init__(self, plane: Plane, *, keys: bool) -> None:
         self._plane = plane
+        self._keys = keys
 
-    async def show(self, _: Call) -> Reply:
-        """The card of the model in use."""
+    def card(self, _: Call) -> Reply:
+        """``GET /model``: which model answers, since when, and what was proved about it."""
         return encode(card(self._plane.model()))
+
+    def document(self, _: Call) -> Reply:
+        """``GET /openapi.json``."""
+        return encode(document(self._plane.slot.model, keys=self._keys))
+
+    def docs(self, _: Call) -> Reply:
+        """``GET /docs``."""
+        return Reply(200, b"", (HTML,))
 
 
 def card(model: Model) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Clients that take their time: a request must be here within the model's time limit, or its connection ends.
+"""Clients that take their time: a request must be here, and an answer read, within the model's time limit.
 
 Looked at once a second for all connections together, so that no request pays for a timer.
 """
@@ -6,32 +6,29 @@ Looked at once a second for all connections together, so that no request pays fo
 import time
 from collections.abc import Iterable
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-
-_TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+from serving.connection import Connection, Wait
 
 
 class Patience:
-    """Remembers since when each connection owes us the rest of a request."""
+    """Remembers since when each connection owes us something."""
 
     def __init__(self, idle_seconds: float) -> None:
         self._idle = idle_seconds
-        self._owing: dict[HttpToolsProtocol, tuple[RequestResponseCycle | None, float]] = {}
+        self._owing: dict[Connection, tuple[Wait, int, float]] = {}
 
-    def look(self, connections: Iterable[HttpToolsProtocol], seconds: float) -> None:
-        """Close connections that sent half a request ``seconds`` ago, or no whole head within the idle time."""
+    def look(self, connections: Iterable[Connection], seconds: float) -> None:
+        """Give up connections that owe the same for ``seconds``, or a next request for the idle time."""
         now = time.monotonic()
-        owing: dict[HttpToolsProtocol, tuple[RequestResponseCycle | None, float]] = {}
-        for connection in connections:
-            cycle = connection.cycle
-            waits_for_head = cycle is None or cycle.response_complete  # type: ignore[redundant-expr]
-            if not waits_for_head and not cycle.more_body:
+        owing: dict[Connection, tuple[Wait, int, float]] = {}
+        for connection in list(connections):
+            wait = connection.waits_for()
+            if wait is None:
                 continue  # it is our turn
             before = self._owing.get(connection)
-            since = before[1] if before is not None and before[0] is cycle else now
-            owing[connection] = (cycle, since)
-            if now - since > (self._idle if waits_for_head else seconds):
-                if not waits_for_head and not cycle.response_started:
-                    connection.transport.write(_TOO_SLOW)
-                connection.transport.close()
+            same = before is not None and before[:2] == (wait, connection.requests)
+            since = before[2] if before is not None and same else now
+            if now - since > (self._idle if wait is Wait.IDLE else seconds):
+                connection.give_up(wait)
+            else:
+                owing[connection] = (wait, connection.requests, since)
         self._owing = owing

@@ -1,22 +1,15 @@
 """The data plane: what happens to rows, whichever protocol brought them. Admit, check, predict, log, answer."""
 
-import asyncio
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from serving.answer import Answer, new_id
-from serving.door import Door, Entry
-from serving.http import Call, Handler, Reply, refused
+from serving.door import Entry
+from serving.http import Call, Handler, Reply, Route, refused
 from serving.metrics import Metrics, ModelMetrics
 from serving.model import Model, Slot
 from serving.problem import RefusedError
 
-_SLICE = 0.002
-"""Seconds of work after which the event loop looks for new requests: a probe must not wait for a whole backlog."""
-_BESIDE = 512
-"""Rows from which a prediction runs beside the event loop: ONNX Runtime and numpy let go of the interpreter."""
 _BUSY = ((b"retry-after", b"1"),)
 
 
@@ -28,32 +21,28 @@ class Listener(Protocol):
 
 
 class Plane:
-    """Takes requests in, up to a limit, and answers them from the model in the slot."""
+    """Answers rows from the model in the slot. Safe to be used from the event loop and the thread beside it."""
 
     def __init__(self, slot: Slot, metrics: Metrics, listeners: tuple[Listener, ...] = ()) -> None:
         self.slot = slot
         self.metrics = metrics
         self._listeners = listeners
-        self._beside = ThreadPoolExecutor(1, "predict")
-        self._inside = 0
-        self._since: float | None = None
         self._for: tuple[Model | None, ModelMetrics | None] = (None, None)
 
-    def inference(self, handler: Handler) -> Handler:
+    def inference(self, handler: Handler) -> Route:
         """The handler with admission, counting and timing around it."""
 
-        async def guarded(call: Call) -> Reply:
-            self._inside += 1
+        def guarded(call: Call) -> Reply:
             try:
-                reply = await handler(self._admitted(call))
+                self._admit(call)
+                reply = handler(call)
             except RefusedError as refusal:
                 reply = self._refused(refusal)
-            finally:
-                self._inside -= 1
-            self._count(reply.status, time.perf_counter() - call.started)
+            if (model := self.slot.model) is not None:
+                self._metrics(model).answered(reply.status, time.perf_counter() - call.started)
             return reply
 
-        return guarded
+        return Route(guarded, heavy=True)
 
     def model(self) -> Model:
         """The model in use. Raises RefusedError (503) where none is loaded yet."""
@@ -71,16 +60,9 @@ class Plane:
             raise RefusedError(404, "no_model", message)
         return model
 
-    async def predict(self, call: Call, model: Model, enter: Callable[[Door], Entry]) -> Answer:
-        """Check the rows and answer them. Raises RefusedError."""
-        await self._turn(call, model)
-        entry = enter(model.door)
-        if entry.rows < _BESIDE:
-            prediction = model.predictor.predict(entry.columns)
-        else:
-            loop = asyncio.get_running_loop()
-            prediction = await loop.run_in_executor(self._beside, model.predictor.predict, entry.columns)
-        answer = Answer(new_id(), model, prediction, entry.warnings)
+    def predict(self, call: Call, model: Model, entry: Entry) -> Answer:
+        """Answer rows that kept the contract."""
+        answer = Answer(new_id(), model, model.predictor.predict(entry.columns), entry.warnings)
         metrics = self._metrics(model)
         metrics.rows.inc(entry.rows)
         if entry.warnings:
@@ -89,34 +71,18 @@ class Plane:
             listener(call, entry, answer)
         return answer
 
-    def close(self) -> None:
-        """Let go of the thread."""
-        self._beside.shutdown()
-
-    def _admitted(self, call: Call) -> Call:
+    def _admit(self, call: Call) -> None:
         model = self.slot.model
-        if model is not None and self._inside > model.project.serving.limits.max_concurrency:
+        if model is None:
+            return
+        limits = model.project.serving.limits
+        if self.slot.inside > limits.max_concurrency:
             self.metrics.shed.labels("concurrency").inc()
-            most = model.project.serving.limits.max_concurrency
-            raise RefusedError(429, "busy", f"more than {most} requests are being answered; try again", headers=_BUSY)
-        return call
-
-    async def _turn(self, call: Call, model: Model) -> None:
-        """Wait while this round of the event loop has worked long enough. A lone request never waits."""
-        while True:
-            now = time.perf_counter()
-            if self._since is None:
-                self._since = now
-                asyncio.get_running_loop().call_soon(self._next_round)
-            if now - self._since < _SLICE:
-                break
-            await asyncio.sleep(0)
-        if now - call.started > model.project.serving.limits.timeout_seconds:
+            message = f"more than {limits.max_concurrency} requests are being answered; try again"
+            raise RefusedError(429, "busy", message, headers=_BUSY)
+        if time.perf_counter() - call.started > limits.timeout_seconds:
             self.metrics.shed.labels("timeout").inc()
             raise RefusedError(503, "busy", "the request waited too long; try again", headers=_BUSY)
-
-    def _next_round(self) -> None:
-        self._since = None
 
     def _metrics(self, model: Model) -> ModelMetrics:
         known, metrics = self._for
@@ -129,7 +95,3 @@ class Plane:
         if self.slot.model is not None and refusal.problems:
             self._metrics(self.slot.model).violated(refusal.problems, "refused")
         return refused(refusal)
-
-    def _count(self, status: int, seconds: float) -> None:
-        if self.slot.model is not None:
-            self._metrics(self.slot.model).answered(status, seconds)

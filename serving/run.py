@@ -21,7 +21,7 @@ from serving.follow import Follower, Source, load_release
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Model, Slot, find_bundle, load_model
-from serving.server import Server, listen, server_config
+from serving.server import Server, listen
 from serving.shadow import Shadow
 
 _log = logging.getLogger("evenkeel.serving")
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     listener = _listen(options)
     ledger = _ledger(options, settings, metrics)
     shadow = Shadow(shadow_model, options.shadow_share, metrics, ledger) if shadow_model else None
-    app = create_app(slot, metrics, ledger=ledger, shadow=shadow, keys=keys, open_metrics=options.open_metrics)
+    gate = create_app(slot, metrics, ledger=ledger, shadow=shadow, keys=keys, open_metrics=options.open_metrics)
 
     def leave() -> None:
         if shadow is not None:
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
         if ledger is not None:
             ledger.close(max(1.0, options.grace / 2))
 
-    server = Server(server_config(app, grace_seconds=options.grace / 2), slot, options.drain, leave)
+    server = Server(gate, drain=options.drain, grace=options.grace / 2, on_leave=leave)
     follower = _follower(options, settings, slot, metrics) if options.follow else None
     settle_memory()
     host, port = listener.getsockname()[:2]
@@ -68,7 +68,7 @@ def settle_memory() -> None:
 async def _serve(server: Server, listener: socket.socket, follower: Follower | None) -> None:
     following = asyncio.create_task(follower.run()) if follower is not None else None
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(listener)
     finally:
         if following is not None:
             following.cancel()

@@ -14,83 +14,84 @@ import struct
 import sys
 import time
 from collections.abc import Callable
-from types import FrameType
-
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from evenkeel.config.operation import Limits
-from serving.model import Slot
+from serving.connection import Connection
+from serving.gate import Gate
 from serving.patience import Patience
+from serving.turns import Turns
 
 _log = logging.getLogger("evenkeel.server")
 
-_KEEP_ALIVE = 75
+_BACKLOG = 2048
+_KEEP_ALIVE = 75.0
 """Seconds an idle connection stays: longer than a balancer's, so that the balancer closes first."""
 _SETTLE = 0.05
 """Seconds in which connections that were opened before the doors closed are accepted."""
+_FRESH = 1.0
+"""Seconds in which such a connection may still send its first request."""
 
 
-class Server(uvicorn.Server):
-    """uvicorn, with a way out."""
+class Server:
+    """Listens on one event loop, and knows the way out."""
 
-    def __init__(self, config: uvicorn.Config, slot: Slot, drain_seconds: float, on_leave: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._slot = slot
-        self._drain = drain_seconds
+    def __init__(self, gate: Gate, *, drain: float, grace: float, on_leave: Callable[[], None]) -> None:
+        self._gate = gate
+        self._drain = drain
+        self._grace = grace
         self._on_leave = on_leave
-        self._leave_at: float | None = None
-        self._patience = Patience(_KEEP_ALIVE)
+        self._connections: set[Connection] = set()
+        self._signalled = False
+        self._hurry = False
+        self._leave: asyncio.Event
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal: begin to leave; a second SIGINT leaves at once. The exit code stays 0: leaving was asked for."""
-        del frame
-        self._slot.draining = True
-        if sig == signal.SIGINT and self._leave_at is not None:
-            self.force_exit = self.should_exit = True
-        elif self._leave_at is None:
-            self._leave_at = time.monotonic() + (0 if sig == signal.SIGINT else self._drain)
-
-    async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: whether it is time to go."""
-        if self._leave_at is not None and time.monotonic() >= self._leave_at:
-            self.should_exit = True
-        if counter % 10 == 0:
-            self._patience.look(self._connections(), self._seconds())
-        return await super().on_tick(counter)
-
-    def _connections(self) -> list[HttpToolsProtocol]:
-        connections = self.server_state.connections
-        return [connection for connection in connections if isinstance(connection, HttpToolsProtocol)]
-
-    def _seconds(self) -> float:
-        model = self._slot.model
-        return model.project.serving.limits.timeout_seconds if model is not None else Limits().timeout_seconds
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the doors without shutting out who is already through them, finish, then tell the rest to stop."""
-        self._slot.draining = True
-        for listener in sockets or []:
-            refuse_new(listener)
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve until a signal, then leave: finish what is under way within ``grace`` seconds."""
+        loop = asyncio.get_running_loop()
+        self._leave = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signal, number)
+        turns = Turns(self._gate)
+        server = await loop.create_server(
+            lambda: Connection(turns, self._connections), sock=listener, backlog=_BACKLOG
+        )
+        watching = asyncio.create_task(self._watch())
+        await self._leave.wait()
+        refuse_new(listener)
         await asyncio.sleep(_SETTLE)
-        await super().shutdown(sockets)
+        server.close()
+        await self._finish()
+        watching.cancel()
+        turns.stop()
         self._on_leave()
 
+    def _signal(self, number: int) -> None:
+        """Begin to leave; a second Ctrl-C leaves at once. The exit code stays 0: leaving was asked for."""
+        self._gate.slot.draining = True
+        if self._signalled:
+            self._hurry = number == signal.SIGINT
+            return
+        self._signalled = True
+        wait = 0.0 if number == signal.SIGINT else self._drain
+        asyncio.get_running_loop().call_later(wait, self._leave.set)
 
-def server_config(app: object, *, grace_seconds: float) -> uvicorn.Config:
-    """How uvicorn runs: the asyncio loop (its tails are shorter than uvloop's), httptools, no banner, no access log."""
-    return uvicorn.Config(
-        app,  # type: ignore[arg-type]  # ours is typed with plain mappings
-        loop="asyncio",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        timeout_keep_alive=_KEEP_ALIVE,
-        timeout_graceful_shutdown=max(1, int(grace_seconds)),
-    )
+    async def _watch(self) -> None:
+        patience = Patience(_KEEP_ALIVE)
+        while True:
+            await asyncio.sleep(1)
+            model = self._gate.slot.model
+            limits = model.project.serving.limits if model is not None else Limits()
+            patience.look(self._connections, limits.timeout_seconds)
+
+    async def _finish(self) -> None:
+        """Let every connection come to its end."""
+        begun = time.monotonic()
+        while self._connections and not self._hurry and (passed := time.monotonic() - begun) < self._grace:
+            for connection in list(self._connections):
+                connection.leave(fresh=passed > _FRESH)
+            await asyncio.sleep(0.01)
+        if self._connections:
+            _log.warning("connections were cut off", extra={"connections": len(self._connections)})
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -30,7 +30,7 @@ class Peer:
 _OURS = ("{python}", "-m", "serving", "--bundle", "{bundle}", "--port", "{port}", "--ledger", "{folder}/ledger")
 _EVENKEEL = (*_OURS, "--allow-uncertified", "--drain", "0")
 
-_MLSERVER = ("mlserver==1.7.1", "mlserver-sklearn==1.7.1", "uvloop==0.21.0", *SCIKIT)  # its workers die with uvloop 0.22
+_MLSERVER = ("mlserver==1.7.1", "mlserver-sklearn==1.7.1", "uvloop==0.21.0", *SCIKIT)  # its workers need an old uvloop
 _MLSERVER_MODEL = (
     '{{"name": "model", "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {{"uri": "{model}"}}%s}}'
 )

@@ -15,7 +15,7 @@ def render(result: dict[str, Any]) -> str:
     blocks = [_throughput(rounds), _ratios(rounds), _life(rounds)]
     blocks += [f"`{name}`: not measured: {reason}" for name, reason in result["missing"].items()]
     blocks += [_growth(result["growth"])] if "growth" in result else []
-    return "\n\n".join(blocks)
+    return "\n\n".join(filter(None, blocks))
 
 
 def _throughput(rounds: dict[str, list[dict[str, Any]]]) -> str:

@@ -72,8 +72,10 @@ def _portable_cases(fitted: Fitted, predictor: Predictor, evaluation: pa.Table, 
     yield Case("evaluation rows, one at a time", reference[:_BASE_ROWS], _one_by_one(predictor, matrix), rows)
     odd, what = hostile_rows(base, project.feature_columns)
     yield Case("hostile rows", _reference(fitted, odd, classes), predictor.scores(odd), what)
-    if (forest := read_forest(fitted.estimator)) is not None:
-        edges, what = boundary_rows(forest, matrix, _BASE_ROWS, project.model.seed)
+    if (forest := read_forest(fitted.estimator)) is None:
+        return
+    edges, what = boundary_rows(forest, matrix, _BASE_ROWS, project.model.seed)
+    if what:  # a tree may be but a leaf
         answers = _answers(fitted.estimator, edges, classes)
         yield Case("rows on thresholds", answers, predictor.run(edges), what)
         yield Case("rows on thresholds, one at a time", answers, _one_by_one(predictor, edges), what)
@@ -98,8 +100,8 @@ def _answers(estimator: BaseEstimator, matrix: Matrix, classes: int) -> FloatArr
             return raw_answers(estimator, matrix, classes)
         except ValueError:
             rows = matrix.shape[0]
-            if rows <= 1:
-                return np.full((rows, classes) if classes else rows, np.nan)
+            if rows == 1:
+                return np.full((1, classes) if classes else 1, np.nan)
         halves = matrix[: rows // 2], matrix[rows // 2 :]
         return np.concatenate([_answers(estimator, half, classes) for half in halves])
 
@@ -149,7 +151,7 @@ def _labels(probabilities: FloatArray, threshold: float | None) -> NDArray[Any]:
 
 def _flat(answers: FloatArray) -> FloatArray:
     """Shape (n, numbers)."""
-    return answers.reshape(len(answers), -1)
+    return answers[:, None] if answers.ndim == 1 else answers
 
 
 def _shown(answer: FloatArray) -> str:

@@ -77,6 +77,15 @@ def labelled_rows(
     return _deduplicated(_joined(found, project), project)
 
 
+def absent_from(base: pa.Table, new: NewRows, project: Project) -> NewRows:
+    """The new rows without those whose unique value a row of the base has already."""
+    for name, column in project.contract.columns.items():
+        if column.unique and name in base.column_names:
+            there = pc.cast(base[name], pa.string()).combine_chunks()
+            new = new.take(pc.invert(pc.is_in(new.rows[name].combine_chunks(), value_set=there)))
+    return new
+
+
 def grow(base: pa.Table, new: NewRows, project: Project, now: dt.datetime) -> pa.Table:
     """The base and the new rows as one raw table, oldest first, by the project's rules: window, cap, balance."""
     rows = pa.concat_tables([base, _like(base.schema, new.rows)])

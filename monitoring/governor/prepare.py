@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 
 import pyarrow as pa
 import yaml
@@ -13,11 +14,11 @@ from evenkeel.digest import data_version
 from evenkeel.errors import DataError
 from evenkeel.release import Release
 from evenkeel.settings import Settings
-from evenkeel.storage import copy_in
+from evenkeel.storage import copy_in, write_bytes
 from evenkeel.table import read_raw
 from evenkeel.targets.local import LocalTarget
 from evenkeel.versions import CACHE, fetch_version, has_version, put_version, read_pointer
-from monitoring.governor.newdata import grow, labelled_rows, next_cutoff, read_ids, write_ids, write_raw
+from monitoring.governor.newdata import absent_from, grow, labelled_rows, next_cutoff, read_ids, write_ids, write_raw
 from monitoring.governor.place import ids_folder, workspace
 from monitoring.results import read_all_results
 
@@ -41,10 +42,10 @@ class Prepared:
 
         The version is in the remote and its predictions are noted before anything trains on it.
         """
-        version = read_pointer(self.workspace / self.project.data.pointer_path)
+        version = read_pointer(self.data.with_name(f"{self.data.name}.dvc"))
         write_ids(ids_folder(settings, self.project.name), version, self.ids)
         put_version(self.data, settings.remote)
-        pinned = self.project.data.model_copy(update={"version": version})
+        pinned = self.project.data.model_copy(update={"version": version, "pointer": None})
         _write_project(self.project.model_copy(update={"data": pinned}), self.workspace)
         return version
 
@@ -67,7 +68,39 @@ def prepare(name: str, settings: Settings, now: dt.datetime) -> Prepared:
     cutoff = next_cutoff(new, project)
     if cutoff is not None:
         project = project.model_copy(update={"split": project.split.model_copy(update={"cutoff": cutoff})})
-    rows = grow(base, _unless_there(new, base, project), project, now)
-    write_raw(rows, _single(data), project.data)
-    _make_workspace(place)
+    rows = grow(base, absent_from(base, new, project), project, now)
+    write_raw(rows, _only_file(data), project.data)
+    (place / ".dvc").mkdir(exist_ok=True)
+    (place / ".dvc" / "config").write_text(_DVC, encoding="utf-8")
     return Prepared(place, project, data, pa.concat_arrays([contained, new.ids]), len(new), rows.num_rows)
+
+
+def _fetch(project: Project, release: Release, settings: Settings, data: Path) -> None:
+    """The released model's data at ``data``, from wherever that version is."""
+    version, source = release.data_version, settings.workspace / project.data.path
+    for place in (settings.workspace / CACHE, settings.local_remote, settings.remote):
+        if has_version(place, version):
+            fetch_version(place, version, data)
+            return
+    if not source.exists() or data_version(source) != version:
+        raise DataError(
+            f"{project.name}: data version {version} of the released model is neither in the workspace nor in the"
+            f" remote {settings.remote}; run make data-push where it is"
+        )
+    copy_in(source, data)
+
+
+def _only_file(data: Path) -> Path:
+    """Where the rows go: the file itself; of a folder, one file in the place of all of them."""
+    if not data.is_dir():
+        return data
+    first = min(file for file in data.rglob("*") if file.is_file() and not file.name.startswith((".", "_")))
+    suffix = next(suffix for suffix in (".csv", ".csv.gz", ".parquet") if first.name.endswith(suffix))
+    rmtree(data)
+    return data / f"rows{suffix}"
+
+
+def _write_project(project: Project, place: Path) -> None:
+    content = project.model_dump(mode="json", exclude_defaults=True)
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    write_bytes(place / "conf" / f"{project.name}.yaml", text.encode())

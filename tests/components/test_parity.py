@@ -136,10 +136,8 @@ def test_one_leaf_that_weighs_a_little_else_is_refused() -> None:
 def test_another_tokenizer_is_refused() -> None:
     """Words split at apostrophes otherwise than scikit-learn does: what ONNX's own tokenizer would do."""
     fitted, project = trained(LINEAR, text=True)
-    (words,) = fitted.encoder.texts
-    whole = tuple(term.replace("don", "don't") for term in words.terms)
-    assert whole != words.terms
-    other = fitted.encoder.model_copy(update={"texts": (words.model_copy(update={"terms": whole}),)})
+    assert "don" in fitted.encoder.texts[0].terms
+    other = Encoder.from_json(fitted.encoder.to_json().replace('"don"', '"don\'t"'))
     with pytest.raises(ParityError, match="evaluation rows"):
         check_portable(fitted, predictor_of(fitted, project, encoder=other), evaluation(text=True), project)
 

@@ -99,6 +99,13 @@ def test_compose_mounts_what_exists_and_listens_on_this_machine_only() -> None:
         assert not re.search(r":latest$", service["image"]), f"{name}: name a version"
 
 
+def test_the_governor_s_token_is_no_file_of_the_checkout() -> None:
+    assert COMPOSE["secrets"] == {"governor-token": {"environment": "EVENKEEL_WEBHOOK_TOKEN"}}
+    asked = yaml.safe_load(ROUTING.read_text())["receivers"][1]["webhook_configs"][0]
+    assert asked["http_config"]["authorization"]["credentials_file"] == "/run/secrets/governor-token"
+    assert asked["url"] == "http://governor:9106/alerts"
+
+
 def test_prometheus_scrapes_every_process_that_exports() -> None:
     config = yaml.safe_load((FOLDER / "compose" / "prometheus.yml").read_text())
     jobs = {job["job_name"].removeprefix("evenkeel-") for job in config["scrape_configs"]}

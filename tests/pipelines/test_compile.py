@@ -12,7 +12,8 @@ from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec
 from components.image import IMAGE
 from evenkeel.errors import PipelineError
 from pipelines.__main__ import main
-from pipelines.compile import COMPILED, PIPELINE, check_compiled
+from pipelines.compile import COMPILED, COMPILED_MONITORING, PIPELINE, check_compiled
+from pipelines.monitoring import IMAGE as MONITORING_IMAGE
 from pipelines.parameters import Parameters
 from pipelines.tasks import NEEDS
 
@@ -27,6 +28,14 @@ def spec() -> PipelineSpec:
 def test_the_committed_file_is_what_the_source_compiles_to() -> None:
     check_compiled()
     assert main(["compile", "--check"]) == 0
+
+
+def test_monitoring_is_one_box_in_its_rooms_image_which_holds_no_kfp() -> None:
+    check_compiled(COMPILED_MONITORING)
+    (executor,) = yaml.safe_load(COMPILED_MONITORING.read_text())["deploymentSpec"]["executors"].values()
+    assert executor["container"]["image"] == MONITORING_IMAGE
+    assert executor["container"]["command"] == ["python", "-m", "monitoring"]
+    assert executor["container"]["args"] == ["check", "{{$.inputs.parameters['project']}}"]
 
 
 @pytest.mark.parametrize("change", [lambda text: text.replace("2Gi", "3Gi"), None], ids=["changed", "missing"])
@@ -49,7 +58,7 @@ def test_hash_seed_and_working_directory_do_not_change_a_byte(seed: str, tmp_pat
 def test_it_has_the_boxes_each_in_the_placeholder_image_with_nothing_of_an_environment(spec: PipelineSpec) -> None:
     assert spec.pipeline_info.name == PIPELINE
     executors = dict(spec.deployment_spec["executors"].items())
-    assert {name.removeprefix("exec-") for name in executors} == BOXES == set(NEEDS)
+    assert {name.removeprefix("exec-") for name in executors} == BOXES == set(NEEDS) - {"monitor"}
     for executor in executors.values():
         assert executor["container"]["image"] == IMAGE
         assert "env" not in executor["container"]

@@ -134,6 +134,18 @@ def test_schedule_creates_then_replaces(workspace: Path, fake: FakeKfp, capsys: 
     assert "replaced" in capsys.readouterr().out
 
 
+def test_the_check_of_windows_is_a_recurring_run_of_its_own(workspace: Path, fake: FakeKfp) -> None:
+    assert main(["schedule", "tumours", "--cron", "0 0 3 * * *"]) == 0
+    assert main(["schedule", "tumours", "--monitoring"]) == 0
+    assert main(["schedule", "tumours", "--monitoring"]) == 0
+    made = {each["display_name"]: each for each in fake.recurring.values()}
+    assert len(made) == len(fake.recurring) == 2
+    check = made["evenkeel-tumours-monitoring"]
+    assert check["trigger"] == {"cron_schedule": {"cron": "0 5 * * * *"}}
+    assert check["runtime_config"]["parameters"] == {"project": "tumours"}
+    assert "evenkeel-monitoring:latest" in str(check)
+
+
 def test_scheduled_runs_find_the_data_version_themselves_where_a_repository_says_it(
     workspace: Path, fake: FakeKfp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

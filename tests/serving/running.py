@@ -13,26 +13,37 @@ from typing import Any
 
 import httpx
 
+from serving.connection import Connection
+from serving.gate import Gate
+from serving.turns import Turns
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 class Asked:
-    """An ASGI application behind httpx."""
+    """An application behind a real socket, for as long as it is asked."""
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Gate) -> None:
         self.app = app
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """One request, one answer; an exception of the application comes through."""
+        """One request, one answer."""
         return self.ask_all([(method, path, request)])[0]
 
     def ask_all(self, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
         """Requests at the same time."""
 
         async def run() -> list[httpx.Response]:
-            transport = httpx.ASGITransport(self.app)
-            async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-                return await asyncio.gather(*(client.request(m, p, **r) for m, p, r in requests))
+            turns = Turns(self.app)
+            connections: set[Connection] = set()
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(lambda: Connection(turns, connections), "127.0.0.1", 0)
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with httpx.AsyncClient(base_url=url, verify=False, trust_env=False) as client:  # noqa: S501  no TLS
+                answers = await asyncio.gather(*(client.request(m, p, **r) for m, p, r in requests))
+            server.close()
+            turns.stop()
+            return answers
 
         return asyncio.run(run())
 
