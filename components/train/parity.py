@@ -27,6 +27,8 @@ TOLERANCE = 1e-9
 _BASE_ROWS = 200
 """Evaluation rows that hostile rows are made from, and that are also asked one at a time."""
 _BATCH = 2_000
+_CELLS = 1_000_000
+"""Largest matrix from which rows on thresholds are made."""
 _NEXT = "set model.portable: skops, or choose an estimator of docs/portable-models.md"
 
 
@@ -74,7 +76,8 @@ def _portable_cases(fitted: Fitted, predictor: Predictor, evaluation: pa.Table, 
     yield Case("hostile rows", _reference(fitted, odd, classes), predictor.scores(odd), what)
     if (forest := read_forest(fitted.estimator)) is None:
         return
-    edges, what = boundary_rows(forest, matrix, _BASE_ROWS, project.model.seed)
+    count = min(_BASE_ROWS, _CELLS // matrix.shape[1])
+    edges, what = boundary_rows(forest, matrix, count, project.model.seed)
     if what:  # a tree may be but a leaf
         answers = _answers(fitted.estimator, edges, classes)
         yield Case("rows on thresholds", answers, predictor.run(edges), what)
@@ -84,13 +87,13 @@ def _portable_cases(fitted: Fitted, predictor: Predictor, evaluation: pa.Table, 
 def _reference(fitted: Fitted, columns: Columns, classes: int) -> FloatArray:
     """The fitted model's answers, from the matrix as in training."""
     rows = len(next(iter(columns.values())))
-    batches = [{name: part[i : i + _BATCH] for name, part in columns.items()} for i in range(0, rows, _BATCH)]
-    sizes = [min(_BATCH, rows - i) for i in range(0, rows, _BATCH)]
-    matrices = (
-        encode_rows(fitted.encoder, batch, size, as_sparse=fitted.traits.sparse)
-        for batch, size in zip(batches, sizes, strict=True)
-    )
-    return np.concatenate([_answers(fitted.estimator, matrix, classes) for matrix in matrices])
+    answers = []
+    for start in range(0, rows, _BATCH):
+        batch = {name: values[start : start + _BATCH] for name, values in columns.items()}
+        size = min(_BATCH, rows - start)
+        matrix = encode_rows(fitted.encoder, batch, size, as_sparse=fitted.traits.sparse)
+        answers.append(_answers(fitted.estimator, matrix, classes))
+    return np.concatenate(answers)
 
 
 def _answers(estimator: BaseEstimator, matrix: Matrix, classes: int) -> FloatArray:

@@ -75,10 +75,12 @@ def _write_model(fitted: Fitted, manifest: Manifest, frozen: pa.Table, project: 
     (folder / files.ENCODER).write_text(fitted.encoder.to_json() + "\n", encoding="utf-8")
     (folder / files.SKOPS).write_bytes(dump_pipeline(fitted.pipeline(project)))
     check_pipeline(fitted, load_pipeline(folder / files.SKOPS), frozen, project)
-    if manifest.portable == "onnx":
-        content = to_portable(fitted.estimator, fitted.encoder.width, len(project.classes))
-        (folder / files.ONNX).write_bytes(content)
-    predictor = Predictor.load(Bundle(folder, manifest, None))
+    bundle = Bundle(folder, manifest, None)
+    if manifest.portable == "skops":
+        return Predictor.load(bundle)
+    content = to_portable(fitted.estimator, fitted.encoder.width, len(project.classes))
+    (folder / files.ONNX).write_bytes(content)
+    predictor = Predictor.load(bundle)
     check_portable(fitted, predictor, frozen, project)
     return predictor
 

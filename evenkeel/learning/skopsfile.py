@@ -15,7 +15,7 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from evenkeel.errors import BundleError, ModelError
+from evenkeel.errors import BundleError, EncodingError, ModelError
 from evenkeel.learning import allowed
 from evenkeel.learning.crossfit import raw_answers
 from evenkeel.prediction import FloatArray
@@ -56,9 +56,19 @@ def load_pipeline(path: Path) -> Pipeline:
 
 
 def skops_scores(path: Path, classes: int) -> Callable[[FloatArray], FloatArray]:
-    """Matrix -> raw answers by the pipeline's last step; ``classes`` is 0 for regression."""
+    """Matrix -> raw answers by the pipeline's last step; ``classes`` is 0 for regression.
+
+    They raise EncodingError for rows that scikit-learn refuses, such as numbers that overflow float32 in a forest.
+    """
     model = load_pipeline(path)[-1]
-    return lambda matrix: raw_answers(model, matrix, classes)
+
+    def scores(matrix: FloatArray) -> FloatArray:
+        try:
+            return raw_answers(model, matrix, classes)
+        except ValueError as exc:
+            raise EncodingError(f"scikit-learn refuses these rows: {exc}") from exc
+
+    return scores
 
 
 def _strangers(data: bytes) -> list[str]:

@@ -44,6 +44,7 @@ def start(run: int, project: str, lock: int, settings: Settings, state: State) -
     except OSError as exc:
         state.end(run, "failed", f"its process could not be started: {exc}", _now())
         raise
+    state.runs_as(run, process.pid)
     threading.Thread(target=_see_off, args=(process, run, state), daemon=True).start()
 
 

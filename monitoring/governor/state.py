@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS decision (
 );
 CREATE TABLE IF NOT EXISTS run (
   id INTEGER PRIMARY KEY,
-  project TEXT NOT NULL, version TEXT NOT NULL, asked TEXT NOT NULL, started TEXT NOT NULL,
+  project TEXT NOT NULL, version TEXT NOT NULL, asked TEXT NOT NULL, started TEXT NOT NULL, pid INTEGER,
   ended TEXT, outcome TEXT, detail TEXT NOT NULL DEFAULT '', data_version TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX IF NOT EXISTS single_flight ON run (project) WHERE ended IS NULL;
@@ -71,6 +71,8 @@ class Run:
     """Model version that was served when it started."""
     asked: str
     started: str
+    pid: int | None
+    """Its process, which leads a session of its own."""
     ended: str | None
     outcome: Outcome | None
     detail: str
@@ -126,6 +128,11 @@ class State:
                 (*given, at, at, run),
             )
         return run
+
+    def runs_as(self, run: int, pid: int) -> None:
+        """Note the process of a run."""
+        with self._database() as database:
+            database.execute("UPDATE run SET pid = ? WHERE id = ?", (pid, run))
 
     def trains_on(self, run: int, data_version: str) -> None:
         """Note the data version of a run."""

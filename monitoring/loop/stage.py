@@ -18,8 +18,8 @@ from evenkeel.release import Release
 from evenkeel.settings import Settings
 from evenkeel.targets.local import LocalTarget
 from monitoring.check import judge, released
-from monitoring.governor.place import open_state
-from monitoring.governor.state import Run
+from monitoring.governor.place import log_file, open_state
+from monitoring.governor.state import Entry, Run
 from monitoring.loop.children import ROOT, Children, end_group, free_port, tail, wait_until
 from monitoring.loop.telling import Telling
 from monitoring.loop.traffic import Sent, Traffic
@@ -136,6 +136,14 @@ class Stage:
     def runs(self) -> list[Run]:
         """All retrainings so far."""
         return open_state(self.settings).runs(PROJECT)
+
+    def decisions(self) -> list[Entry]:
+        """All decisions so far."""
+        return open_state(self.settings).decisions(PROJECT)
+
+    def run_log(self, run: Run) -> Path:
+        """What a retraining wrote."""
+        return log_file(self.settings, PROJECT, run.id)
 
     def wait_for_start(self, number: int) -> Run:
         """The retraining of this number (from 1), once it was started."""

@@ -53,9 +53,8 @@ class Traffic:
 
     def served_version(self) -> str:
         """The version that answers now."""
-        row = stream(_START - dt.timedelta(days=1), 1).select(list(self._project.feature_columns)).to_pylist()
-        with urllib.request.urlopen(f"{self._url}/ready") as answer:  # noqa: S310
-            return str(json.load(answer)) + str(row)
+        with urllib.request.urlopen(f"{self._url}/model", timeout=30) as answer:  # noqa: S310
+            return str(json.load(answer)["version"])
 
     def _post(self, path: str, content: Any) -> Any:
         body = json.dumps(content, default=str).encode()

@@ -119,6 +119,16 @@ def test_a_missing_column_is_named(tree_bundle: Bundle) -> None:
         Predictor.load(tree_bundle).predict(columns)
 
 
+def test_rows_that_scikit_learn_refuses_are_refused(tmp_path: Path) -> None:
+    """Forests work in float32; the portable form of one takes larger numbers as infinite, the skops form none."""
+    project = learnable.project("sklearn.ensemble.RandomForestClassifier", params={"n_estimators": 2})
+    as_skops = project.model_copy(update={"model": project.model.model_copy(update={"portable": "skops"})})
+    predictor = Predictor.load(bundle_of(as_skops, tmp_path))
+    columns = columns_of(open_bundle(tmp_path / "model"), 1)
+    with pytest.raises(EncodingError, match=r"scikit-learn refuses these rows: .*too large for dtype"):
+        predictor.predict({**columns, "income": np.array([1e300])})
+
+
 def test_a_model_that_is_no_onnx_is_a_bundle_error(tree_bundle: Bundle, tmp_path: Path) -> None:
     for file in tree_bundle.folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
