@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from evenkeel.errors import SettingsError
@@ -43,8 +43,6 @@ class Settings(BaseSettings):
     """Image of the pipeline's boxes, set at submit; by digest on clusters."""
     monitoring_image: str = "evenkeel-monitoring:latest"
     """Image of the box that checks windows."""
-    jobs: int = Field(default=0, ge=0)
-    """Threads of one numeric library; 0: the number of usable cores."""
 
     @property
     def local_remote(self) -> Path:
@@ -74,3 +72,5 @@ def read_settings() -> Settings:
     except ValidationError as exc:
         problems = "; ".join(f"EVENKEEL_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors())
         raise SettingsError(f"settings: {problems}; see docs/settings.md") from exc
+    except UnicodeDecodeError as exc:
+        raise SettingsError(".env: is not UTF-8 text; write it anew, one EVENKEEL_NAME=value a line") from exc

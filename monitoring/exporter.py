@@ -27,7 +27,7 @@ from evenkeel.release import Release
 from evenkeel.settings import read_settings
 from monitoring.catalogue import CATALOGUE
 from monitoring.result import WindowResult
-from monitoring.results import newest_result, report_folder, watched_projects
+from monitoring.results import newest_result, report_path, watched_projects
 from monitoring.samples import Sample, release_samples, result_samples
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _report(results: Results, project: str, start: "StartResponse") -> Iterable[
         start("302 Found", [("Location", report)])
         return []
     # by its name alone: the check may have seen the same folder under another path
-    path = report_folder(results.home, project) / Path(report).name if report else None
+    path = report_path(results.home, result).with_name(Path(report).name) if result and report else None
     if path is None or not path.is_file():
         start("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
         return [b"the newest window has no report: python -m monitoring report <project> writes one\n"]

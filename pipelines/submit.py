@@ -46,6 +46,7 @@ def submit(name: str, *, target: str | None, cached: bool = True, poll_seconds: 
     ended = _wait(client, host, run.run_id, poll_seconds)
     if ended.state != "SUCCEEDED":
         raise PipelineError(f"the run ended as {ended.state}: {_reason(ended)}; see {link}")
+    print(f"the run ended as {ended.state}")
 
 
 def schedule(name: str, *, target: str | None, cron: str | None) -> None:

@@ -13,11 +13,10 @@ import yaml
 from evenkeel.config.load import load_project
 from evenkeel.config.project import Project
 from evenkeel.errors import PipelineError
-from evenkeel.ledger import read_labels
 from evenkeel.release import Release
 from evenkeel.settings import Settings
 from evenkeel.targets.local import LocalTarget
-from monitoring.check import judge, released
+from monitoring.check import judge, read, released
 from monitoring.governor.place import log_file, open_state
 from monitoring.governor.state import Entry, Run
 from monitoring.loop.children import ROOT, Children, end_group, free_port, tail, wait_until
@@ -25,7 +24,7 @@ from monitoring.loop.telling import Telling
 from monitoring.loop.traffic import Sent, Traffic
 from monitoring.result import WindowResult
 from monitoring.results import read_results, write_result
-from monitoring.window import Span, count_rows
+from monitoring.window import Span
 
 PROJECT = "insurance"
 SMALL: dict[str, dict[str, Any]] = {
@@ -108,16 +107,10 @@ class Stage:
 
     def send(self, rows: int, *, labelled: bool = True, **how: Any) -> Sent:
         """Traffic over HTTP, its labels too, and wait until the ledger has it."""
-        version, before = self.traffic.served_version(), self._last
         sent = self.traffic.send(rows, **how)
-        labels = self._labels() + rows
         if labelled:
             self.traffic.label(sent)
-        ledger = str(self.settings.ledger)
-        here = Span(before, dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
-        wait_until(lambda: count_rows(ledger, PROJECT, version, here) >= rows, "the ledger to hold the predictions")
-        if labelled:
-            wait_until(lambda: self._labels() >= labels, "the ledger to hold the labels")
+        wait_until(self.traffic.is_written, "the server to write its ledger")
         return sent
 
     def check(self, *, later: dt.timedelta = dt.timedelta()) -> WindowResult:
@@ -128,7 +121,7 @@ class Stage:
             end = dt.datetime.now(dt.UTC)
         watched = released(PROJECT, self.settings)
         before = read_results(self.settings.home, PROJECT, watched.release.version)
-        result = judge(watched, Span(self._last, end), before, end + later)
+        result = judge(watched, read(watched, Span(self._last, end)), before, end + later)
         write_result(self.settings.home, result)
         self._last = end
         return result
@@ -158,9 +151,6 @@ class Stage:
     def wait_for_version(self, version: str) -> None:
         """Wait until the server answers with this version."""
         wait_until(lambda: self.traffic.served_version() == version, f"the server to answer with version {version}")
-
-    def _labels(self) -> int:
-        return int(read_labels(str(self.settings.ledger), PROJECT).num_rows)
 
 
 def _lay_out(place: Path, origin: Path, changes: dict[str, dict[str, Any]]) -> Project:

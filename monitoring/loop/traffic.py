@@ -56,6 +56,11 @@ class Traffic:
         with urllib.request.urlopen(f"{self._url}/model", timeout=30) as answer:  # noqa: S310
             return str(json.load(answer)["version"])
 
+    def is_written(self) -> bool:
+        """Whether the server has written all that it was asked and told."""
+        with urllib.request.urlopen(f"{self._url}/metrics", timeout=30) as answer:  # noqa: S310
+            return b"\nml_prediction_log_queue_rows 0.0\n" in answer.read()
+
     def _post(self, path: str, content: Any) -> Any:
         body = json.dumps(content, default=str).encode()
         request = urllib.request.Request(self._url + path, body, {"content-type": "application/json"})  # noqa: S310

@@ -171,7 +171,7 @@ def test_no_home_is_no_project(tmp_path: Path) -> None:
 
 
 def test_the_process_tells_serves_reports_and_stops(tmp_path: Path) -> None:
-    folder = report_folder(tmp_path, "visits")
+    folder = report_folder(tmp_path, "visits") / "3"
     folder.mkdir(parents=True)
     (folder / "w.html").write_text("<h1>moved</h1>")
     write(

@@ -67,6 +67,19 @@ def test_a_failed_run_is_an_error_with_the_boxes_reason_and_the_link(
     assert f"the run ended as FAILED: pull failed: tumours: version {UNKNOWN} of data/tumours.parquet" in told.err
 
 
+@pytest.mark.loop
+def test_a_successful_run_registers_and_deploys(
+    workspace: Path, fake: FakeKfp, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "tumours", "--target", "kfp"]) == 0
+
+    told = capsys.readouterr().out
+    for box in ("pull", "search", "train", "register", "deploy-local"):
+        assert re.search(rf"(?m)^  {box} +succeeded$", told)
+    assert "the run ended as SUCCEEDED" in told
+    assert (tmp_path / "home" / "releases" / "tumours" / "release.json").is_file()
+
+
 def test_what_is_submitted_is_the_compiled_file_with_image_parameters_and_names(
     workspace: Path, fake: FakeKfp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
