@@ -51,12 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser(stage: str, function: Callable[..., Any]) -> argparse.ArgumentParser:
-    """One flag for each parameter; required where the function has no default."""
+    """One flag for each parameter; required where the function has no default and takes no None."""
     parser = argparse.ArgumentParser(prog=f"python -m components {stage}", description=inspect.getdoc(function))
     types = get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
-        needed = parameter.default is inspect.Parameter.empty
-        default = None if needed else parameter.default
+        absent = type(None) in get_args(types[name])
+        needed = parameter.default is inspect.Parameter.empty and not absent
+        default = None if needed or absent else parameter.default
         parser.add_argument(
             f"--{name.replace('_', '-')}", dest=name, required=needed, default=default, **_reader(types[name])
         )

@@ -21,12 +21,21 @@ def debiased_psi(reference: Counts, current: Counts) -> float:
 
     At least 0. NaN where either side is empty.
     """
-    n, m = int(reference.sum()), int(current.sum())
-    if not n or not m:
+    return max(psi(reference, current) - psi_bias(reference, current), 0.0)
+
+
+def psi(reference: Counts, current: Counts) -> float:
+    """Population stability index as it is, counts smoothed by a half. NaN where either side is empty."""
+    if not reference.sum() or not current.sum():
         return float("nan")
     p, q = _shares(reference), _shares(current)
-    index = float(((p - q) * np.log(p / q)).sum())
-    return max(index - (len(reference) - 1) * (1 / n + 1 / m), 0.0)
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def psi_bias(reference: Counts, current: Counts) -> float:
+    """What the index is on average where nothing changed. NaN where either side is empty."""
+    n, m = int(reference.sum()), int(current.sum())
+    return (len(reference) - 1) * (1 / n + 1 / m) if n and m else float("nan")
 
 
 def psi_cells(

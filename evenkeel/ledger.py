@@ -133,10 +133,10 @@ def _parts(uri: str, columns: Sequence[str] | None, encoded: Sequence[str]) -> I
     """A file's rows in small tables, so that memory does not grow with it; at least one, which may be empty."""
     content = io.BytesIO(read_bytes(uri))
     try:
+        names = pq.read_schema(content).names
+        wanted = [name for name in names if columns is None or name in {*columns, "time", "role"}]
         # pre_buffer would hold a whole row group's columns at once
-        with pq.ParquetFile(content, read_dictionary=list(encoded), pre_buffer=False) as file:
-            named = None if columns is None else {*columns, "time", "role"}
-            wanted = [name for name in file.schema_arrow.names if named is None or name in named]
+        with pq.ParquetFile(content, read_dictionary=[n for n in encoded if n in names], pre_buffer=False) as file:
             if not file.metadata.num_rows:
                 yield file.schema_arrow.empty_table().select(wanted)
             for batch in file.iter_batches(_PART_ROWS, columns=wanted):

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from evenkeel.config.contract import ColumnType
 from evenkeel.config.project import Project
-from evenkeel.divergence import debiased_psi, psi_cells
+from evenkeel.divergence import psi, psi_bias, psi_cells
 from evenkeel.errors import BundleError
 from evenkeel.prediction import Prediction
-from evenkeel.profile import CategoryProfile, NumericProfile, TextProfile
+from evenkeel.profile import CategoryProfile, Counts, NumericProfile, TextProfile
 from evenkeel.table import Columns, label_text
 from evenkeel.text import split_terms
 
 MIN_BLOCKS = 14
 """Blocks of the reference from which natural variation can be told."""
-_FLOOR = 1e-4  # of a score before its logarithm: below it, differences are numerical
+_FLOOR = 1e-6  # of an index before its logarithm: a constant column's is 0
 
 ColumnProfile = NumericProfile | CategoryProfile | TextProfile
 _KINDS: dict[str, type[ColumnProfile]] = {"numeric": NumericProfile, "category": CategoryProfile, "text": TextProfile}
@@ -31,16 +31,21 @@ _KINDS: dict[str, type[ColumnProfile]] = {"numeric": NumericProfile, "category":
 
 @dataclass(frozen=True)
 class Calibration:
-    """How much a column's score varies from block to block of the reference: logarithms' mean and deviation."""
+    """How much a column's index varies from block to block of the reference.
+
+    Logarithms of the index as it is: debiased, it is 0 in most blocks of a calm column, and has no logarithm.
+    """
 
     mean: float
     deviation: float
+    bias: float
+    """The part of the index that is the blocks' size."""
     blocks: int
 
     @property
     def threshold(self) -> float:
-        """The score that natural variation passes about once in 700 blocks (mean + 3 deviations)."""
-        return float(np.exp(self.mean + 3 * self.deviation))
+        """The debiased index that natural variation passes about once in 700 blocks (mean + 3 deviations)."""
+        return float(np.exp(self.mean + 3 * self.deviation)) - self.bias
 
 
 @dataclass
@@ -174,13 +179,16 @@ def _calibrate(
     found = {}
     for name, profile in profiles.features.items():
         if not isinstance(profile, TextProfile):
-            logs = np.log([max(_apart(profile, columns[name][rows]), _FLOOR) for rows in rows_of])
-            found[name] = Calibration(float(logs.mean()), float(logs.std(ddof=1)), len(logs))
+            sides = [_apart(profile, columns[name][rows]) for rows in rows_of]
+            logs = np.log([max(psi(rest, part), _FLOOR) for rest, part in sides])
+            bias = np.mean([psi_bias(rest, part) for rest, part in sides])
+            found[name] = Calibration(float(logs.mean()), float(logs.std(ddof=1)), float(bias), len(logs))
     return found
 
 
-def _apart(whole: NumericProfile | CategoryProfile, block: NDArray[Any]) -> float:
+def _apart(whole: NumericProfile | CategoryProfile, block: NDArray[Any]) -> tuple[Counts, Counts]:
+    """The index's histograms of all other rows, and of a block's."""
     part, rest = whole.like(), whole.like()
     part.add(block)
     rest.counts, rest.missing = whole.counts - part.counts, whole.missing - part.missing
-    return debiased_psi(psi_cells(whole, rest)[1], psi_cells(whole, part)[1])
+    return psi_cells(whole, rest)[1], psi_cells(whole, part)[1]

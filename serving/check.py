@@ -50,6 +50,8 @@ class Absent:
 
 
 ABSENT = Absent()
+UNFIT = (KeyError, TypeError, ValueError)
+"""What ``Checker.one`` raises for a value that it leaves to ``Checker.check``."""
 
 
 class Checker:
@@ -81,13 +83,17 @@ class Checker:
         """What is wrong with one value that is not null."""
         raise NotImplementedError
 
-    def _array(self, values: Sequence[Any]) -> NDArray[Any]:
+    def one(self, value: Any) -> Any:
+        """A value as ``evenkeel.encoder.row`` takes it. Raises an exception of UNFIT where it needs a closer look."""
+        raise NotImplementedError
+
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
         """The array of values that are fine, readable or None."""
         raise NotImplementedError
 
     def missing(self, rows: int) -> NDArray[Any]:
         """The array of as many missing values."""
-        return self._array([None] * rows)
+        return self.array([None] * rows)
 
     def absent(self, rows: int, found: Found) -> NDArray[Any]:
         """The array of a column that no row has."""
@@ -101,7 +107,7 @@ class Checker:
             found.refuse(Problem("missing", f"{self.name} is needed and absent", self.name, row))
 
     def _closely(self, values: Sequence[Any], found: Found) -> NDArray[Any]:
-        return self._array([self._settle(row, value, found) for row, value in enumerate(values)])
+        return self.array([self._settle(row, value, found) for row, value in enumerate(values)])
 
     def _settle(self, row: int, value: Any, found: Found) -> Any:
         if value is ABSENT:
@@ -139,11 +145,14 @@ class Numeric(Checker):
         self._types = {int} if self.whole_numbers else {int, float}
         self._and_null = self._types | {type(None)} if column.nullable else self._types
 
+    def one(self, value: Any) -> float:
+        if type(value) in self._types and self.low <= value <= self.high:
+            return float(value)
+        if value is None and self.column.nullable:
+            return math.nan
+        raise ValueError(value)
+
     def _whole(self, values: Sequence[Any]) -> NDArray[Any] | None:
-        if len(values) == 1:
-            value = values[0]
-            fine = type(value) in self._types and self.low <= value <= self.high
-            return np.array(values, np.float64) if fine else None
         if not self._and_null.issuperset(map(type, values)):
             return None
         array = np.array(values, np.float64)
@@ -172,7 +181,7 @@ class Numeric(Checker):
             return Fault("max", f"{self.name} must be at most {self.high:g}", self.column.max, readable=True)
         return None
 
-    def _array(self, values: Sequence[Any]) -> NDArray[Any]:
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
         return np.array(values, np.float64)
 
     @property
@@ -187,15 +196,20 @@ class Boolean(Checker):
         super().__init__(name, column)
         self._types = {bool, type(None)} if column.nullable else {bool}
 
+    def one(self, value: Any) -> float:
+        if type(value) not in self._types:
+            raise TypeError(value)
+        return math.nan if value is None else float(value)
+
     def _whole(self, values: Sequence[Any]) -> NDArray[Any] | None:
-        return self._array(values) if self._types.issuperset(map(type, values)) else None
+        return self.array(values) if self._types.issuperset(map(type, values)) else None
 
     def _fault(self, value: Any) -> Fault | None:
         if type(value) is bool:
             return None
         return Fault("type", f"{self.name} must be true or false, not {kind(value)}", [False, True])
 
-    def _array(self, values: Sequence[Any]) -> NDArray[Any]:
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
         return np.array(values, np.float64)
 
 
@@ -215,6 +229,9 @@ class Categorical(Checker):
         # One type of category: a value's text is found by the value alone, once the types are known to be right.
         self._by_value = {value: text for (_, value), text in self._texts.items()} if len(self._kinds) == 1 else None
         self._as_told = {str(value).casefold(): str(value) for value in self.categories}
+
+    def one(self, value: Any) -> str | None:
+        return self._texts[type(value), value]
 
     def _whole(self, values: Sequence[Any]) -> NDArray[Any] | None:
         if self._by_value is not None and not self._types.issuperset(map(type, values)):
@@ -236,7 +253,7 @@ class Categorical(Checker):
             "categories", f"{self.name} must be one of its categories", self._allowed, self._near(value), readable
         )
 
-    def _array(self, values: Sequence[Any]) -> NDArray[Any]:
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
         return _objects([None if value is None else label_text(value) for value in values])
 
     @property
@@ -256,6 +273,12 @@ class Words(Checker):
         self._types = {str, type(None)} if column.nullable else {str}
         self._longest = column.max_length
         self._matches = re.compile(column.regex).fullmatch if column.regex is not None else None
+
+    def one(self, value: Any) -> str | None:
+        if type(value) not in self._types or (value is not None and self._breaks(value)):
+            raise ValueError
+        text: str | None = value
+        return text
 
     def _whole(self, values: Sequence[Any]) -> NDArray[Any] | None:
         if not self._types.issuperset(map(type, values)):
@@ -284,12 +307,17 @@ class Words(Checker):
             return Fault(rule, f"{self.name} does not match its pattern", self.column.regex, readable=True)
         return None
 
-    def _array(self, values: Sequence[Any]) -> NDArray[Any]:
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
         return _objects(values)
 
 
 class Moment(Checker):
     """datetime, as text in the column's format or ISO 8601 -> datetime64[us], naive UTC."""
+
+    def one(self, value: Any) -> dt.datetime | None:
+        if value is None and self.column.nullable:
+            return None
+        return self._read(value)
 
     def _whole(self, values: Sequence[Any]) -> NDArray[Any] | None:
         if None in values and not self.column.nullable:
@@ -297,7 +325,7 @@ class Moment(Checker):
         try:
             if self.column.format is None and all(value is None or _PLAIN_TIME(value) for value in values):
                 return np.array(values, "datetime64[us]")
-            return self._array(values)
+            return self.array(values)
         except (TypeError, ValueError):
             return None
 
@@ -311,8 +339,9 @@ class Moment(Checker):
             return Fault("format", f"{self.name} is not a time written as {wanted}", wanted)
         return None
 
-    def _array(self, values: Sequence[Any]) -> NDArray[Any]:
-        return np.array([None if value is None else self._read(value) for value in values], "datetime64[us]")
+    def array(self, values: Sequence[Any]) -> NDArray[Any]:
+        read = [self._read(value) if isinstance(value, str) else value for value in values]
+        return np.array(read, "datetime64[us]")
 
     def _read(self, text: str) -> dt.datetime:
         if self.column.format is not None:

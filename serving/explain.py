@@ -16,7 +16,7 @@ from evenkeel.bundle import EVALUATION
 from evenkeel.config import Column, ColumnType
 from evenkeel.prediction import FloatArray, Prediction
 from evenkeel.table import read_table, to_columns
-from serving.door import Entry
+from serving.door import AnyEntry
 from serving.model import Model
 from serving.problem import RefusedError
 
@@ -24,7 +24,7 @@ METHOD = "ablation"
 MOST_ROWS = 20
 
 
-def explain(model: Model, entry: Entry, prediction: Prediction) -> dict[str, Any]:
+def explain(model: Model, entry: AnyEntry, prediction: Prediction) -> dict[str, Any]:
     """Per row the effect of each column. Raises RefusedError (422) beyond MOST_ROWS rows."""
     if entry.rows > MOST_ROWS:
         message = f"explain is for at most {MOST_ROWS} rows, the request has {entry.rows}: leave it out or send fewer"
@@ -69,11 +69,12 @@ def _typical(values: NDArray[Any], kind: ColumnType) -> Any:
     return distinct[counts.argmax()]
 
 
-def _ablated(entry: Entry, typical: dict[str, Any], names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+def _ablated(entry: AnyEntry, typical: dict[str, Any], names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     """All rows once per column, in blocks, each block with its column at the typical value."""
+    given = entry.columns
     columns = {}
     for position, name in enumerate(names):
-        values = np.tile(entry.columns[name], len(names))
+        values = np.tile(given[name], len(names))
         values[position * entry.rows : (position + 1) * entry.rows] = typical[name]
         columns[name] = values
     return columns

@@ -15,6 +15,7 @@ import uuid
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,19 @@ from evenkeel.ledger import (
 )
 from evenkeel.storage import write_bytes
 from serving.answer import Answer
-from serving.door import Entry
+from serving.door import AnyEntry, SingleEntry
 from serving.http import Call
 from serving.metrics import Metrics
 from serving.model import Model
 
 _log = logging.getLogger("evenkeel.ledger")
 
-_CHUNK = 256
-"""Rows turned into Arrow at a time: the interpreter is held for about a millisecond, not for a whole backlog."""
+_CHUNK = 2048
+"""Rows turned into Arrow at a time."""
+_HOUR = 3_600_000_000_000
+"""Nanoseconds."""
 _MOMENT = PREDICTION_SCHEMA.field("time").type
-_TICK = 0.2
+_TICK = 0.5
 """Seconds between looks at the queue."""
 
 
@@ -54,7 +57,7 @@ class Prediction:
     """One answered request, as handed over."""
 
     answer: Answer
-    entry: Entry
+    entry: AnyEntry
     nanoseconds: int
     """Since the epoch."""
     latency_ms: float
@@ -107,7 +110,7 @@ class Ledger:
         metrics.waiting.set_function(lambda: self._taken - self._done)
         self._thread.start()
 
-    def __call__(self, call: Call, entry: Entry, answer: Answer) -> None:
+    def __call__(self, call: Call, entry: AnyEntry, answer: Answer) -> None:
         """Log an answer that a caller gets."""
         latency = (time.perf_counter() - call.started) * 1000
         self.log(Prediction(answer, entry, time.time_ns(), latency, call.request_id, LIVE), entry.rows)
@@ -147,35 +150,36 @@ class Ledger:
         self._write()
 
     def _drain(self) -> None:
-        """Turn what is in the queue into Arrow, a little at a time."""
-        while self._queue:
-            records = self._some()
+        """Turn what is in the queue now into Arrow. What comes meanwhile waits: a table of few rows costs as much."""
+        here = len(self._queue)
+        while here:
+            records = self._some(here)
+            here -= len(records)
             for folder, table in self._tables(records):
                 self._files.setdefault(folder, _File(folder, [])).tables.append(table)
-            time.sleep(0)  # lets the event loop have the interpreter
 
-    def _some(self) -> list[Prediction | Label]:
-        """The next records, about _CHUNK rows of them."""
+    def _some(self, most: int) -> list[Prediction | Label]:
+        """The next records, at most so many, about _CHUNK rows of them."""
         records: list[Prediction | Label] = []
         rows = 0
-        while self._queue and rows < _CHUNK:
+        while len(records) < most and rows < _CHUNK:
             records.append(self._queue.popleft())
             rows += records[-1].entry.rows if isinstance(records[-1], Prediction) else 1
         return records
 
     def _tables(self, records: Sequence[Prediction | Label]) -> Iterator[tuple[str, pa.Table]]:
-        predictions: dict[tuple[Model, dt.datetime], list[Prediction]] = {}
-        labels: dict[tuple[str, dt.datetime], list[Label]] = {}
+        predictions: dict[tuple[Model, int], list[Prediction]] = {}
+        labels: dict[tuple[str, int], list[Label]] = {}
         for record in records:
-            hour = dt.datetime.fromtimestamp(record.nanoseconds // 3_600_000_000_000 * 3600, dt.UTC)
+            hour = record.nanoseconds // _HOUR
             if isinstance(record, Label):
                 labels.setdefault((record.model, hour), []).append(record)
             else:
                 predictions.setdefault((record.answer.model, hour), []).append(record)
         for (model, hour), group in predictions.items():
-            yield prediction_folder(model.name, hour), prediction_table(model, group, self._salt)
+            yield prediction_folder(model.name, _moment(hour)), prediction_table(model, group, self._salt)
         for (name, hour), marks in labels.items():
-            yield label_folder(name, hour), label_table(marks)
+            yield label_folder(name, _moment(hour)), label_table(marks)
 
     def _write(self) -> bool:
         """Write every file that waits; those that fail stay. Whether all were written."""
@@ -224,9 +228,25 @@ def prediction_table(model: Model, records: Sequence[Prediction], salt: bytes) -
     table = pa.table([fields[field.name] for field in PREDICTION_SCHEMA], schema=PREDICTION_SCHEMA)
     for name, column in model.project.feature_columns.items():
         if column.sensitive != "drop":
-            values = np.concatenate([record.entry.columns[name] for record in records])
+            values = _values(model, records, name)
             table = table.append_column(FEATURE + name, _feature(values, column, salt))
     return table
+
+
+def _values(model: Model, records: Sequence[Prediction], name: str) -> NDArray[Any]:
+    """A feature's values in all records; those of single rows become an array together."""
+    parts = []
+    for single, group in groupby((record.entry for record in records), lambda entry: isinstance(entry, SingleEntry)):
+        if single:
+            cells = [entry.row[name] for entry in group if isinstance(entry, SingleEntry)]
+            parts.append(model.door.checkers[name].array(cells))
+        else:
+            parts.extend(entry.columns[name] for entry in group)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _moment(hour: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(hour * 3600, dt.UTC)
 
 
 def label_table(labels: Sequence[Label]) -> pa.Table:

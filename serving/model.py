@@ -10,11 +10,12 @@ import numpy as np
 
 from evenkeel.bundle import SAMPLES, Bundle, Manifest, open_bundle
 from evenkeel.config import Project
+from evenkeel.encoder.row import RowEncoder
 from evenkeel.errors import BundleError
 from evenkeel.prediction import Prediction
 from evenkeel.predictor import Predictor
 from evenkeel.table import label_text
-from serving.door import Door
+from serving.door import AnyEntry, Door, SingleEntry
 from serving.problem import RefusedError
 
 
@@ -32,11 +33,19 @@ class Model:
     since: dt.datetime
     classes: tuple[str | int | bool, ...]
     class_texts: tuple[str, ...]
+    row_encoder: RowEncoder | None
+    """None where the model has texts."""
 
     @property
     def manifest(self) -> Manifest:
         """What the bundle is."""
         return self.bundle.manifest
+
+    def predict(self, entry: AnyEntry) -> Prediction:
+        """The answers for rows that kept the contract."""
+        if self.row_encoder is None or not isinstance(entry, SingleEntry):
+            return self.predictor.predict(entry.columns)
+        return self.predictor.answer(self.predictor.run(self.row_encoder.encode(entry.row)))
 
 
 class Slot:
@@ -85,6 +94,7 @@ def load_model(
         since=dt.datetime.now(dt.UTC),
         classes=bundle.manifest.classes,
         class_texts=tuple(label_text(value) for value in bundle.manifest.classes),
+        row_encoder=None if predictor.encoder.texts else RowEncoder(predictor.encoder),
     )
 
 

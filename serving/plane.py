@@ -4,7 +4,7 @@ import time
 from typing import Protocol
 
 from serving.answer import Answer, new_id
-from serving.door import Entry
+from serving.door import AnyEntry
 from serving.http import Call, Handler, Reply, Route, refused
 from serving.metrics import Metrics, ModelMetrics
 from serving.model import Model, Slot
@@ -16,7 +16,7 @@ _BUSY = ((b"retry-after", b"1"),)
 class Listener(Protocol):
     """Who is told of each answer: the ledger, the shadow. It must return at once and never raise."""
 
-    def __call__(self, call: Call, entry: Entry, answer: Answer) -> None:
+    def __call__(self, call: Call, entry: AnyEntry, answer: Answer) -> None:
         """Take note of an answer."""
 
 
@@ -60,9 +60,9 @@ class Plane:
             raise RefusedError(404, "no_model", message)
         return model
 
-    def predict(self, call: Call, model: Model, entry: Entry) -> Answer:
+    def predict(self, call: Call, model: Model, entry: AnyEntry) -> Answer:
         """Answer rows that kept the contract."""
-        answer = Answer(new_id(), model, model.predictor.predict(entry.columns), entry.warnings)
+        answer = Answer(new_id(), model, model.predict(entry), entry.warnings)
         metrics = self._metrics(model)
         metrics.rows.inc(entry.rows)
         if entry.warnings:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from serving.door import Door, Entry
+from serving.door import AnyEntry, Door
 from serving.explain import explain
 from serving.http import Call, Reply, decode, encode, require_json
 from serving.plane import Plane
@@ -29,7 +29,7 @@ class Rest:
         return encode(content)
 
 
-def _enter(door: Door, content: Any) -> Entry:
+def _enter(door: Door, content: Any) -> AnyEntry:
     if type(content) is dict:
         if content.keys() == {"rows"}:
             return door.records(content["rows"])

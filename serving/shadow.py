@@ -14,7 +14,7 @@ import numpy as np
 from evenkeel.ledger import SHADOW
 from evenkeel.prediction import FloatArray, Prediction
 from serving.answer import Answer
-from serving.door import Entry
+from serving.door import AnyEntry
 from serving.http import Call
 from serving.ledger import Ledger
 from serving.ledger import Prediction as Record
@@ -39,13 +39,13 @@ class Shadow:
         self._share = share
         self._metrics = metrics
         self._ledger = ledger
-        self._queue: deque[tuple[Call, Entry, Answer]] = deque()
+        self._queue: deque[tuple[Call, AnyEntry, Answer]] = deque()
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="shadow", daemon=True)
         self._thread.start()
 
-    def __call__(self, call: Call, entry: Entry, answer: Answer) -> None:
+    def __call__(self, call: Call, entry: AnyEntry, answer: Answer) -> None:
         """Hand an answered request over, where chance says so and there is room."""
         if random.random() >= self._share:  # noqa: S311  a sample, not a secret
             return
@@ -68,13 +68,13 @@ class Shadow:
             while self._queue and not self._closing:
                 self._take(*self._queue.popleft())
 
-    def _take(self, call: Call, entry: Entry, answer: Answer) -> None:
+    def _take(self, call: Call, entry: AnyEntry, answer: Answer) -> None:
         if time.perf_counter() - call.started > _STALE:
             self._metrics.shadow.labels("skipped").inc()
             return
         started = time.perf_counter()
         try:
-            prediction = self._model.predictor.predict(entry.columns)
+            prediction = self._model.predict(entry)
             self._compare(answer.prediction, prediction)
         except Exception:
             # Whatever a model under trial does, the next request is another chance, and the caller has an answer.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from serving.door import Door, Entry
+from serving.door import AnyEntry, Door
 from serving.http import Call, Reply, decode, encode, require_json
 from serving.model import Model
 from serving.plane import Plane
@@ -35,7 +35,7 @@ class V1:
         return self._plane.named(call.parts[0])
 
 
-def _enter(door: Door, content: Any) -> Entry:
+def _enter(door: Door, content: Any) -> AnyEntry:
     if type(content) is not dict or "instances" not in content:
         told = kind(content) if not isinstance(content, dict) else "an object without it"
         raise RefusedError(400, "malformed", f'send {{"instances": [...]}}, not {told}')

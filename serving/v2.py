@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evenkeel.config import ColumnType
 from evenkeel.table import label_text
 from serving.answer import Answer
-from serving.door import Door, Entry
+from serving.door import AnyEntry, Door
 from serving.http import BINARY, Call, Reply, decode, encode, require_json
 from serving.model import Model
 from serving.plane import Plane
@@ -100,7 +100,7 @@ def metadata(model: Model) -> dict[str, Any]:
     }
 
 
-def enter(door: Door, inputs: list[Tensor]) -> Entry:
+def enter(door: Door, inputs: list[Tensor]) -> AnyEntry:
     """Tensors as rows at the door."""
     if len(inputs) == 1 and len(inputs[0].shape) == 2 and inputs[0].name not in door.checkers:
         return door.columns(_matrix(door, inputs[0]))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.serving.environment import REPOSITORY, UnavailableError
 from benchmarks.serving.peers import Peer
@@ -59,20 +59,22 @@ class Server:
 
     def megabytes(self) -> float:
         """Resident memory of all its processes, shared pages counted once (PSS)."""
-        return sum(_pss(pid) for pid in _session(self._process.pid)) / 1e6
+        return sum(_pss(process.pid) for process in _family(self._process.pid)) / 1e6
 
     def stop(self) -> None:
-        """SIGTERM to its parent, then SIGKILL to whatever of its group is left."""
+        """SIGTERM to its parent, then SIGKILL to whatever of its family is left."""
+        family = _family(self._process.pid)
         self._process.terminate()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        while left := _session(self._process.pid):
-            for pid in left:
+        family |= _family(self._process.pid)
+        while left := family & _processes():
+            for process in left:
                 with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(process.pid, signal.SIGKILL)
             time.sleep(0.01)
 
     def _request(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
@@ -138,16 +140,40 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def _session(leader: int) -> list[int]:
-    """The processes of the session that a server leads: its children stay in it when they are orphaned."""
-    found = []
+class Process(NamedTuple):
+    """A living process; with the time of its start, as ids are used again."""
+
+    pid: int
+    parent: int
+    session: int
+    started: int
+
+    def __eq__(self, other: object) -> bool:
+        """Its parent changes when it is orphaned."""
+        return isinstance(other, Process) and (self.pid, self.started) == (other.pid, other.started)
+
+    def __hash__(self) -> int:
+        return hash((self.pid, self.started))
+
+
+def _family(leader: int) -> set[Process]:
+    """A server, its descendants, and its orphans: children stay in the session, unless they make their own."""
+    alive = _processes()
+    family = {process for process in alive if leader in (process.pid, process.session)}
+    while more := {process for process in alive - family if process.parent in {known.pid for known in family}}:
+        family |= more
+    return family
+
+
+def _processes() -> set[Process]:
+    found = set()
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = entry.read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:
             continue  # ended meanwhile
-        if int(fields[3]) == leader and fields[0] != "Z":
-            found.append(int(entry.parent.name))
+        if fields[0] != "Z":
+            found.add(Process(int(entry.parent.name), int(fields[1]), int(fields[3]), int(fields[19])))
     return found
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from components.train.fit import Fitted
 from components.train.forests import read_forest
@@ -45,60 +46,60 @@ class Case:
     """What each row is, for people."""
 
 
-def check_portable(fitted: Fitted, predictor: Predictor, evaluation: pa.Table, project: Project) -> dict[str, float]:
-    """The largest difference between predictor and fitted model, by kind of rows.
+class Parity:
+    """A fitted model's answers to the features of the evaluation rows (rows > 0), to hold its other forms against."""
 
-    Takes the features of the evaluation rows (rows > 0) and nothing else. Raises ParityError.
-    """
-    cases = _portable_cases(fitted, predictor, evaluation, project)
-    return {case.name: compare(case, fitted.threshold) for case in cases}
+    def __init__(self, fitted: Fitted, evaluation: pa.Table, project: Project) -> None:
+        self._fitted = fitted
+        self._table = evaluation
+        self._project = project
+        self._classes = len(project.classes)
+        self._columns = to_columns(evaluation, project.feature_columns)
+        self._reference = self._ask(self._columns)
 
+    def check_pipeline(self, loaded: Pipeline) -> float:
+        """The largest difference to the pipeline that was read back from its file. Raises ParityError."""
+        batches = [self._table.slice(start, _BATCH) for start in range(0, self._table.num_rows, _BATCH)]
+        with threadpool_limits(1):
+            answers = np.concatenate([raw_answers(loaded, batch, self._classes) for batch in batches])
+        case = Case("evaluation rows through the saved pipeline", self._reference, answers, _numbered(len(answers)))
+        return compare(case, self._fitted.threshold)
 
-def check_pipeline(fitted: Fitted, loaded: Pipeline, evaluation: pa.Table, project: Project) -> float:
-    """The largest difference between the pipeline read back from its file and the fitted model. Raises ParityError."""
-    columns, classes = to_columns(evaluation, project.feature_columns), len(project.classes)
-    reference = _reference(fitted, columns, classes)
-    batches = [evaluation.slice(start, _BATCH) for start in range(0, evaluation.num_rows, _BATCH)]
-    answers = np.concatenate([raw_answers(loaded, batch, classes) for batch in batches])
-    case = Case("evaluation rows through the saved pipeline", reference, answers, _numbered(len(reference)))
-    return compare(case, fitted.threshold)
+    def check_portable(self, predictor: Predictor) -> dict[str, float]:
+        """The largest difference to a predictor with the portable form, by kind of rows. Raises ParityError."""
+        return {case.name: compare(case, self._fitted.threshold) for case in self._cases(predictor)}
 
+    def _cases(self, predictor: Predictor) -> Iterator[Case]:
+        rows = _numbered(len(self._reference))
+        yield Case("evaluation rows", self._reference, predictor.scores(self._columns), rows)
+        base = {name: values[:_BASE_ROWS] for name, values in self._columns.items()}
+        matrix = predictor.matrix(base)
+        yield Case("evaluation rows, one at a time", self._reference[:_BASE_ROWS], _one_by_one(predictor, matrix), rows)
+        odd, what = hostile_rows(base, self._project.feature_columns)
+        yield Case("hostile rows", self._ask(odd), predictor.scores(odd), what)
+        if (forest := read_forest(self._fitted.estimator)) is None:
+            return
+        count = min(_BASE_ROWS, _CELLS // matrix.shape[1])
+        edges, what = boundary_rows(forest, matrix, count, self._project.model.seed)
+        if what:  # a tree may be but a leaf
+            answers = _answers(self._fitted.estimator, edges, self._classes)
+            yield Case("rows on thresholds", answers, predictor.run(edges), what)
+            yield Case("rows on thresholds, one at a time", answers, _one_by_one(predictor, edges), what)
 
-def _portable_cases(fitted: Fitted, predictor: Predictor, evaluation: pa.Table, project: Project) -> Iterator[Case]:
-    columns, classes = to_columns(evaluation, project.feature_columns), len(project.classes)
-    reference = _reference(fitted, columns, classes)
-    rows = _numbered(len(reference))
-    yield Case("evaluation rows", reference, predictor.scores(columns), rows)
-    base = {name: values[:_BASE_ROWS] for name, values in columns.items()}
-    matrix = predictor.matrix(base)
-    yield Case("evaluation rows, one at a time", reference[:_BASE_ROWS], _one_by_one(predictor, matrix), rows)
-    odd, what = hostile_rows(base, project.feature_columns)
-    yield Case("hostile rows", _reference(fitted, odd, classes), predictor.scores(odd), what)
-    if (forest := read_forest(fitted.estimator)) is None:
-        return
-    count = min(_BASE_ROWS, _CELLS // matrix.shape[1])
-    edges, what = boundary_rows(forest, matrix, count, project.model.seed)
-    if what:  # a tree may be but a leaf
-        answers = _answers(fitted.estimator, edges, classes)
-        yield Case("rows on thresholds", answers, predictor.run(edges), what)
-        yield Case("rows on thresholds, one at a time", answers, _one_by_one(predictor, edges), what)
-
-
-def _reference(fitted: Fitted, columns: Columns, classes: int) -> FloatArray:
-    """The fitted model's answers, from the matrix as in training."""
-    rows = len(next(iter(columns.values())))
-    answers = []
-    for start in range(0, rows, _BATCH):
-        batch = {name: values[start : start + _BATCH] for name, values in columns.items()}
-        size = min(_BATCH, rows - start)
-        matrix = encode_rows(fitted.encoder, batch, size, as_sparse=fitted.traits.sparse)
-        answers.append(_answers(fitted.estimator, matrix, classes))
-    return np.concatenate(answers)
+    def _ask(self, columns: Columns) -> FloatArray:
+        """The fitted model's answers, from the matrix as in training."""
+        rows, answers = len(next(iter(columns.values()))), []
+        for start in range(0, rows, _BATCH):
+            batch = {name: values[start : start + _BATCH] for name, values in columns.items()}
+            size = min(_BATCH, rows - start)
+            matrix = encode_rows(self._fitted.encoder, batch, size, as_sparse=self._fitted.traits.sparse)
+            answers.append(_answers(self._fitted.estimator, matrix, self._classes))
+        return np.concatenate(answers)
 
 
 def _answers(estimator: BaseEstimator, matrix: Matrix, classes: int) -> FloatArray:
     """scikit-learn's answers; NaN for rows that it refuses, such as those that overflow the float32 it works in."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), threadpool_limits(1):
         try:
             return raw_answers(estimator, matrix, classes)
         except ValueError:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.train.fit import Fitted, fit
-from components.train.parity import check_pipeline, check_portable
+from components.train.parity import Parity
 from components.train.portable import to_portable
 from components.train.samples import sample_rows
 from evenkeel import bundle as files
@@ -74,14 +74,15 @@ def _write_model(fitted: Fitted, manifest: Manifest, frozen: pa.Table, project: 
     """Write the forms of the model, prove that they are one, and load it as a server does."""
     (folder / files.ENCODER).write_text(fitted.encoder.to_json() + "\n", encoding="utf-8")
     (folder / files.SKOPS).write_bytes(dump_pipeline(fitted.pipeline(project)))
-    check_pipeline(fitted, load_pipeline(folder / files.SKOPS), frozen, project)
+    parity = Parity(fitted, frozen, project)
+    parity.check_pipeline(load_pipeline(folder / files.SKOPS))
     bundle = Bundle(folder, manifest, None)
     if manifest.portable == "skops":
         return Predictor.load(bundle)
     content = to_portable(fitted.estimator, fitted.encoder.width, len(project.classes))
     (folder / files.ONNX).write_bytes(content)
     predictor = Predictor.load(bundle)
-    check_portable(fitted, predictor, frozen, project)
+    parity.check_portable(predictor)
     return predictor
 
 

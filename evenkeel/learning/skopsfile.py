@@ -64,7 +64,8 @@ def skops_scores(path: Path, classes: int) -> Callable[[FloatArray], FloatArray]
 
     def scores(matrix: FloatArray) -> FloatArray:
         try:
-            return raw_answers(model, matrix, classes)
+            with np.errstate(over="ignore"):  # it refuses the row in the next line
+                return raw_answers(model, matrix, classes)
         except ValueError as exc:
             raise EncodingError(f"scikit-learn refuses these rows: {exc}") from exc
 

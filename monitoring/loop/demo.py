@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     """Show the loop; 0 where it closed. Whatever happens, no process is left behind."""
     parser = argparse.ArgumentParser(prog="python -m monitoring demo", description=__doc__)
     parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     settings = read_settings()
     timeline = Timeline()
     try:
@@ -115,5 +115,6 @@ def _point(stage: Stage, page: Path) -> None:
     )
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  what signal calls it with
+def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  what signal calls it with
+    """Make SIGTERM what Ctrl-C is."""
     raise KeyboardInterrupt

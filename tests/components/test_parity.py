@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from components.train.fit import Fitted, fit
 from components.train.forests import read_forest
 from components.train.hostile import TEXTS, boundary_rows, hostile_rows
-from components.train.parity import TOLERANCE, Case, check_pipeline, check_portable, compare
+from components.train.parity import TOLERANCE, Case, Parity, compare
 from components.train.portable import to_portable
 from evenkeel.bundle import Manifest
 from evenkeel.config.project import Project
@@ -76,7 +76,7 @@ def evaluation(task: str = "binary", *, text: bool = False) -> pa.Table:
 )
 def test_what_is_the_same_passes(estimator: tuple[str, dict[str, Any]], task: str, text: bool) -> None:
     fitted, project = trained(estimator, task, text=text)
-    found = check_portable(fitted, predictor_of(fitted, project), evaluation(task, text=text), project)
+    found = Parity(fitted, evaluation(task, text=text), project).check_portable(predictor_of(fitted, project))
     assert {"evaluation rows", "evaluation rows, one at a time", "hostile rows"} <= set(found)
     assert ("rows on thresholds" in found) == (read_forest(fitted.estimator) is not None)
     assert max(found.values()) < 1e-11
@@ -102,7 +102,7 @@ def test_thresholds_in_float32_are_refused_though_no_ordinary_row_notices() -> N
     fitted, project = trained(HISTOGRAM)
     rounded = changed(fitted, project, "nodes_splits", lambda splits: splits.astype(np.float32).astype(np.float64))
     with pytest.raises(ParityError, match=r"rows on thresholds.* beside the threshold .*model\.portable: skops"):
-        check_portable(fitted, predictor_of(fitted, project, rounded), evaluation(), project)
+        Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project, rounded))
 
 
 @pytest.mark.parametrize("estimator", [HISTOGRAM, FOREST])
@@ -116,21 +116,21 @@ def test_thresholds_off_by_one_bit_are_refused(estimator: tuple[str, dict[str, A
         lambda splits: np.nextafter(splits.astype(step), step(np.inf)).astype(np.float64),
     )
     with pytest.raises(ParityError, match="rows on thresholds"):
-        check_portable(fitted, predictor_of(fitted, project, moved), evaluation(), project)
+        Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project, moved))
 
 
 def test_missing_values_that_take_the_other_branch_are_refused() -> None:
     fitted, project = trained(HISTOGRAM)
     turned = changed(fitted, project, "nodes_missing_value_tracks_true", lambda tracks: 1 - tracks)
     with pytest.raises(ParityError, match=r"evaluation rows|hostile rows"):
-        check_portable(fitted, predictor_of(fitted, project, turned), evaluation(), project)
+        Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project, turned))
 
 
 def test_one_leaf_that_weighs_a_little_else_is_refused() -> None:
     fitted, project = trained(HISTOGRAM)
     heavier = changed(fitted, project, "leaf_weights", lambda weights: weights + 1e-7)
     with pytest.raises(ParityError, match=r"evaluation rows, .* of 120 rows: .*row \d+: scikit-learn says .*allowed"):
-        check_portable(fitted, predictor_of(fitted, project, heavier), evaluation(), project)
+        Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project, heavier))
 
 
 def test_another_tokenizer_is_refused() -> None:
@@ -139,24 +139,24 @@ def test_another_tokenizer_is_refused() -> None:
     assert "don" in fitted.encoder.texts[0].terms
     other = Encoder.from_json(fitted.encoder.to_json().replace('"don"', '"don\'t"'))
     with pytest.raises(ParityError, match="evaluation rows"):
-        check_portable(fitted, predictor_of(fitted, project, encoder=other), evaluation(text=True), project)
+        Parity(fitted, evaluation(text=True), project).check_portable(predictor_of(fitted, project, encoder=other))
 
 
 def test_a_converter_that_is_wrong_is_refused() -> None:
     """skl2onnx turns probabilities of two classes by linear discriminant analysis into others."""
     fitted, project = trained(("sklearn.discriminant_analysis.LinearDiscriminantAnalysis", {}))
     with pytest.raises(ParityError, match="evaluation rows"):
-        check_portable(fitted, predictor_of(fitted, project), evaluation(), project)
+        Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project))
 
 
 def test_a_pipeline_that_does_not_come_back_the_same_is_refused(tmp_path: Any) -> None:
     fitted, project = trained(LINEAR)
     (tmp_path / "model.skops").write_bytes(dump_pipeline(fitted.pipeline(project)))
     loaded = load_pipeline(tmp_path / "model.skops")
-    assert check_pipeline(fitted, loaded, evaluation(), project) == 0
+    assert Parity(fitted, evaluation(), project).check_pipeline(loaded) == 0
     loaded[-1].estimator_.coef_[0, 0] += 1e-3
     with pytest.raises(ParityError, match="evaluation rows through the saved pipeline"):
-        check_pipeline(fitted, loaded, evaluation(), project)
+        Parity(fitted, evaluation(), project).check_pipeline(loaded)
 
 
 # --- The comparison -------------------------------------------------------------------------------------------------
@@ -234,4 +234,4 @@ def test_trees_without_a_question_have_no_boundary() -> None:
         0,
         fitted.encoder.width,
     )
-    check_portable(fitted, predictor_of(fitted, project), evaluation(), project)
+    Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project))

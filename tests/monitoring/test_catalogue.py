@@ -8,6 +8,8 @@ from prometheus_client.registry import Collector
 
 from monitoring.catalogue import CATALOGUE, Entry, series_names
 from monitoring.exporter import Results
+from monitoring.governor.metrics import Decisions
+from monitoring.governor.state import State
 from serving.metrics import Metrics
 from tests.monitoring.windows import column, moved, release, window, write
 
@@ -42,6 +44,12 @@ def test_the_catalogue_is_what_the_exporter_exports(tmp_path: Path) -> None:
     for name, family in families.items():
         for sample in family.samples:
             assert set(sample.labels) == set(CATALOGUE[name].labels), name
+
+
+def test_the_catalogue_is_what_the_governor_exports(tmp_path: Path) -> None:
+    families = exported(Decisions(State(tmp_path / "governor.sqlite")))
+    kinds = {name: (family.type, family.documentation) for name, family in families.items()}
+    assert kinds == {name: (entry.kind, entry.description) for name, entry in of("governor").items()}
 
 
 def test_names_follow_prometheus() -> None:

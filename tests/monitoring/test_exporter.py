@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from evenkeel.bundle import PROJECT
 from evenkeel.errors import StorageError
 from monitoring.exporter import Results
-from monitoring.results import report_folder, result_path
+from monitoring.results import report_path, result_path
 from monitoring.samples import most_moved
 from tests.evenkeel.toy_bundle import toy_project
 from tests.monitoring.stack import exporter, free_port, needs
@@ -171,7 +171,7 @@ def test_no_home_is_no_project(tmp_path: Path) -> None:
 
 
 def test_the_process_tells_serves_reports_and_stops(tmp_path: Path) -> None:
-    folder = report_folder(tmp_path, "visits") / "3"
+    folder = report_path(tmp_path, window("visits")).parent
     folder.mkdir(parents=True)
     (folder / "w.html").write_text("<h1>moved</h1>")
     write(

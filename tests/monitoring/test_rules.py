@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from monitoring.__main__ import COMMANDS
 from monitoring.samples import ALARMS
 from tests.monitoring.promql import named, unknown
 from tests.monitoring.stack import RULES, alertmanager, exporter, free_port, needs, prometheus, until, webhook
@@ -97,6 +98,8 @@ def test_runbooks_name_verbs_and_modules_that_exist(repository: Path) -> None:
     for path in (repository / "docs" / "runbooks").glob("*.md"):
         for verb in re.findall(r"^make ([a-z-]+)", path.read_text(), re.MULTILINE):
             assert verb in verbs, f"{path.name}: make {verb}"
+        for word in re.findall(r"-m monitoring ([a-z-]+)", path.read_text()):
+            assert word in COMMANDS, f"{path.name}: python -m monitoring {word}"
 
 
 def test_only_what_may_be_learnt_from_asks_for_a_retraining() -> None:

@@ -1,9 +1,11 @@
 """Windows of the ledger: what is counted, of whom, and that its files' order and number do not matter."""
 
 import datetime as dt
+import random
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -57,8 +59,6 @@ def test_profiles_are_those_of_the_rows(flats: Flats) -> None:
 
 def test_a_feature_that_the_ledger_lacks_is_all_missing(flats: Flats) -> None:
     flats.serve(draw(ROWS, 3), START)
-    import pyarrow.parquet as pq
-
     for path in flats.ledger.rglob("*.parquet"):
         pq.write_table(pq.read_table(path).drop_columns([FEATURE + "size", FEATURE + "heating"]), path)
     features = read(flats.watched(), FIRST).profiles.features
@@ -126,7 +126,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle) -> WindowRes
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, ROWS - 1), max_size=5, unique=True), order=st.randoms(use_true_random=False))
 def test_files_in_any_number_and_order_give_the_same_result(
-    whole: WindowResult, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], order: "st.Random"
+    whole: WindowResult, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], order: random.Random
 ) -> None:
     edges = [0, *sorted(cuts), ROWS]
     sizes = list(np.diff(edges))
@@ -134,7 +134,7 @@ def test_files_in_any_number_and_order_give_the_same_result(
     assert _judged(flats, sizes, order) == whole
 
 
-def _judged(flats: Flats, sizes: list[int], order: "st.Random | None" = None) -> WindowResult:
+def _judged(flats: Flats, sizes: list[int], order: "random.Random | None" = None) -> WindowResult:
     """The window of the same rows in files of these sizes, read in another order; figures to 9 digits."""
     table = draw(ROWS, 3, larger=0.3, lost=0.1)
     ids = flats.serve(table, START)
@@ -145,9 +145,7 @@ def _judged(flats: Flats, sizes: list[int], order: "st.Random | None" = None) ->
     return WindowResult.model_validate(_rounded(result.model_dump()))
 
 
-def _recut(ledger: Path, sizes: list[int], order: "st.Random | None") -> None:
-    import pyarrow.parquet as pq
-
+def _recut(ledger: Path, sizes: list[int], order: "random.Random | None") -> None:
     (path,) = (ledger / "predictions").rglob("*.parquet")
     table = pq.read_table(path)
     path.unlink()

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,18 +36,25 @@ class Asked:
         """Requests at the same time."""
 
         async def run() -> list[httpx.Response]:
-            turns = Turns(self.app)
-            connections: set[Connection] = set()
-            loop = asyncio.get_running_loop()
-            server = await loop.create_server(lambda: Connection(turns, connections), "127.0.0.1", 0)
-            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            async with httpx.AsyncClient(base_url=url, verify=False, trust_env=False) as client:  # noqa: S501  no TLS
-                answers = await asyncio.gather(*(client.request(m, p, **r) for m, p, r in requests))
-            server.close()
-            turns.stop()
-            return answers
+            async with self.client() as client:
+                return await asyncio.gather(*(client.request(m, p, **r) for m, p, r in requests))
 
         return asyncio.run(run())
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of the application, which serves as long as the client lives."""
+        turns = Turns(self.app)
+        connections: set[Connection] = set()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Connection(turns, connections), "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=url, verify=False, trust_env=False) as client:  # noqa: S501  no TLS
+            yield client
+        while connections:
+            await asyncio.sleep(0)
+        server.close()
+        turns.stop()
 
     def get(self, path: str, **request: Any) -> httpx.Response:
         """GET."""

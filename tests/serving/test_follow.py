@@ -109,9 +109,7 @@ def test_switching_drops_no_request(tmp_path: Path, bundle: Bundle, better: Bund
     body = {"rows": make_rows(1)}
 
     async def both() -> list[int]:
-        import httpx
-
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(asked.app), base_url="http://here") as client:
+        async with asked.client() as client:
             codes: list[int] = []
             release(tmp_path, better, "2")
             switching = asyncio.create_task(following.look())
