@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {split($$1, names, " "); printf "  make %-18s %s\n", names[1], $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements.lock pyproject.toml tools/bootstrap
 	@tools/bootstrap
@@ -34,6 +34,40 @@ new-project: $(READY) ## conf/NAME.yaml from your own data: NAME=churn DATA=some
 serve: $(READY) ## serve the released model, following new releases [PROJECT=visits] [PORT=8080]
 	@$(PY) -m serving --follow .evenkeel/releases/$(PROJECT)/release.json --port $(PORT) $(ARGS)
 
+.PHONY: score
+score: $(READY) ## answer a whole file with the released model: PROJECT=visits IN=rows.csv OUT=answers.parquet
+	@$(PY) -m components.score --project $(PROJECT) --in "$(IN)" --out "$(OUT)" $(ARGS)
+
+.PHONY: status history rollback
+status: $(READY) ## what is served [PROJECT=visits]
+	@$(PY) -m evenkeel.targets status $(PROJECT)
+history: $(READY) ## what was served, and why [PROJECT=visits]
+	@$(PY) -m evenkeel.targets history $(PROJECT)
+rollback: $(READY) ## serve again what was served before [PROJECT=visits] [ARGS='--reason "..."']
+	@$(PY) -m evenkeel.targets rollback $(PROJECT) $(ARGS)
+
+##@ Watching
+
+.PHONY: monitor report
+monitor: $(READY) ## check the released models' newest windows once [ARGS="visits ..."]
+	@$(PY) -m monitoring check $(ARGS)
+report: $(READY) ## write the Evidently report of the newest window [PROJECT=visits]
+	@$(PY) -m monitoring report $(PROJECT) $(ARGS)
+
+.PHONY: retrain-log
+retrain-log: $(READY) ## every decision on retraining, with its reason
+	@$(PY) -m monitoring retrain-log $(ARGS)
+
+.PHONY: demo drill
+demo: $(READY) ## the whole loop in two minutes: drift, alarm, retraining, recovery
+	@$(PY) -m monitoring demo $(ARGS)
+drill: $(READY) ## the loop under faults, each with its outcome
+	@$(PY) -m monitoring drill $(ARGS)
+
+.PHONY: observe
+observe: $(READY) ## Prometheus, Alertmanager and Grafana in Docker Compose, and the retraining webhook
+	@tools/observe
+
 ##@ Data
 
 .PHONY: data
@@ -53,14 +87,18 @@ data-pull: $(READY) ## fetch the pointers' data versions from the DVC remote
 ##@ The pipeline on Kubeflow
 
 .PHONY: compile
-compile: $(READY) ## write pipelines/compiled/ from the source
-	@$(PY) -m pipelines compile
+compile: $(READY) ## write pipelines/compiled/ and the dashboards from their source
+	@$(PY) -m pipelines compile && $(PY) -m monitoring.dashboards
 
 .PHONY: pipeline-schedule pipeline-upload
 pipeline-schedule: $(READY) ## create or replace the recurring run [PROJECT=visits] [ARGS='--cron "0 0 3 * * *"']
 	@$(PY) -m pipelines schedule $(PROJECT) $(ARGS)
 pipeline-upload: $(READY) ## upload the pipeline, or a new version of it
 	@$(PY) -m pipelines upload $(ARGS)
+
+.PHONY: images
+images: ## build the images with Docker [ROOMS="serving components monitoring"]
+	@tools/images $(ROOMS)
 
 ##@ Development
 

@@ -99,8 +99,8 @@ def test_a_large_but_unsure_difference_is_not_believed() -> None:
 
 def test_thresholds_say_where_they_come_from() -> None:
     same = numbers(np.arange(100.0))
-    natural = Calibration(mean=float(np.log(0.2)), deviation=0.1, blocks=30)
-    quiet = Calibration(mean=float(np.log(0.001)), deviation=0.1, blocks=30)
+    natural = Calibration(mean=float(np.log(0.2)), deviation=0.1, bias=0.0, blocks=30)
+    quiet = Calibration(mean=float(np.log(0.001)), deviation=0.1, bias=0.0, blocks=30)
     assert (compare(same, same, DriftRule(effect=0.3), natural).threshold) == 0.3
     assert compare(same, same, RULE, natural).threshold == pytest.approx(0.2 * np.exp(0.3))
     assert compare(same, same, RULE, quiet).threshold == 0.05, "natural calm is no reason to alarm at trifles"
