@@ -252,12 +252,12 @@ def test_the_way_back_is_one_command(
     target: LocalTarget, bundles: list[Bundle], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("EVENKEEL_HOME", str(target.releases.parent))
-    assert main(["rollback", "toy"]) == 1
+    assert main(["rollback", "visits"]) == 1
     assert "nothing was ever released" in capsys.readouterr().err
     for version, bundle in enumerate(bundles[:2], start=1):
         target.apply(bundle.project(), bundle, str(version))
-    assert main(["rollback", "toy", "--reason", "it answers nonsense"]) == 0
+    assert main(["rollback", "visits", "--reason", "it answers nonsense"]) == 0
     assert "serves version 1" in capsys.readouterr().out
-    assert main(["history", "toy"]) == 0
+    assert main(["history", "visits"]) == 0
     assert "rolled back from 2: it answers nonsense" in capsys.readouterr().out
     assert main(["status", "other"]) == 1
