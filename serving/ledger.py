@@ -38,6 +38,7 @@ from evenkeel.storage import write_bytes
 from serving.answer import Answer
 from serving.door import AnyEntry, SingleEntry
 from serving.http import Call
+from serving.memory import give_back
 from serving.metrics import Metrics
 from serving.model import Model
 
@@ -197,6 +198,7 @@ class Ledger:
             del self._files[folder]
             self._done += table.num_rows
             self._metrics.logged.inc(table.num_rows)
+        give_back()
         return True
 
 

@@ -2,11 +2,9 @@
 
 import argparse
 import asyncio
-import gc
 import logging
 import os
 import socket
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from serving.app import create_app
 from serving.auth import Keys
 from serving.follow import Follower, Source, load_release
 from serving.ledger import Ledger
+from serving.memory import bound_memory, settle_memory
 from serving.metrics import Metrics
 from serving.model import Model, Slot, find_bundle, load_model
 from serving.server import Server, listen
@@ -29,6 +28,7 @@ _log = logging.getLogger("evenkeel.serving")
 
 def run(options: argparse.Namespace, settings: Settings) -> None:
     """Load, listen, serve, leave. Raises EvenkeelError where it cannot start."""
+    bound_memory()
     slot = Slot()
     metrics = Metrics(_registry())
     metrics.ready.set_function(lambda: slot.ready)
@@ -55,14 +55,6 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     _log.info("listening", extra={"host": host, "port": port, "model": slot.model and slot.model.name})
     with asyncio.Runner() as runner:
         runner.run(_serve(server, listener, follower))
-
-
-def settle_memory() -> None:
-    """Tell the garbage collector that what is here now stays: its passes over a loaded server are the tail latency."""
-    sys.setswitchinterval(0.0005)  # the ledger's thread must not hold the interpreter for the default 5 ms
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 async def _serve(server: Server, listener: socket.socket, follower: Follower | None) -> None:

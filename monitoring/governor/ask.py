@@ -1,6 +1,7 @@
 """Asking the governor: what is known is looked up, the rules decide, the decision is kept, the run is started."""
 
 import datetime as dt
+from dataclasses import replace
 
 from evenkeel.config.load import find_project
 from evenkeel.config.project import Project
@@ -28,29 +29,35 @@ def answer(ask: Ask, settings: Settings, state: State, now: dt.datetime) -> Deci
     release = LocalTarget(settings.releases).status(ask.project).current
     if release is None:
         return _refuse(ask, state, Decision("not_released", "no version is served, so there is nothing to renew"), now)
-    try:
-        known = look(project, release, settings, now)
-    except DataError as error:
-        return _refuse(ask, state, Decision("unusable_rows", str(error)), now)
     with flight(flight_lock(settings, ask.project)) as lock:
         if lock is not None:
             state.bury(ask.project, now)
         past = state.past(ask.project, release.version, running=lock is None)
+        known = Known(release.version, broken=_broken(project, release, settings))
         decision = decide(ask, known, past, project.retraining, now)
+        if decision.started:  # only then is the ledger read: a storm of alerts must not read it a hundred times
+            decision = decide(ask, _counted(known, project, release, settings, now), past, project.retraining, now)
         run = state.record(ask, release.version, decision, now)
         if run is not None and lock is not None:
             start(run, ask.project, lock, settings, state)
     return decision
 
 
-def look(project: Project, release: Release, settings: Settings, now: dt.datetime) -> Known:
-    """What ledger and checks say now. Raises DataError where labelled predictions cannot become training rows."""
+def _broken(project: Project, release: Release, settings: Settings) -> str:
+    newest = newest_result(settings.home, project.name, release.version)
+    found = [raised.detail for raised in newest.alarms if raised.alarm == "data_quality"] if newest else []
+    return found[0] if found else ""
+
+
+def _counted(known: Known, project: Project, release: Release, settings: Settings, now: dt.datetime) -> Known:
+    """The same, with the labelled predictions that the released model was not trained on."""
     contained = read_ids(ids_folder(settings, project.name), release.data_version)
     results = read_all_results(settings.home, project.name)
-    rows = labelled_rows(str(settings.ledger), project, contained, results, now)
-    newest = newest_result(settings.home, project.name, release.version)
-    broken = [raised.detail for raised in newest.alarms if raised.alarm == "data_quality"] if newest else []
-    return Known(release.version, len(rows), broken[0] if broken else "")
+    try:
+        new = labelled_rows(str(settings.ledger), project, contained, results, now)
+    except DataError as error:
+        return replace(known, unusable=str(error))
+    return replace(known, new_labels=len(new))
 
 
 def _refuse(ask: Ask, state: State, decision: Decision, now: dt.datetime) -> Decision:

@@ -50,10 +50,13 @@ class Known:
 
     released: str
     """Model version that is served."""
-    new_labels: int
-    """Labelled predictions that the released model was not trained on, without those of broken windows."""
+    new_labels: int | None = None
+    """Labelled predictions that the released model was not trained on, without those of broken windows; None: they
+    were not counted yet, and do not speak against a start."""
     broken: str = ""
     """What the newest window says about broken data; '' where it is sound."""
+    unusable: str = ""
+    """Why labelled predictions cannot become training rows; '' where they can."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,9 @@ def _too_soon(past: Past, rules: Retraining, now: dt.datetime) -> Decision | Non
 
 
 def _too_little(known: Known, rules: Retraining) -> Decision | None:
-    if known.new_labels < rules.min_new_labels:
+    if known.unusable:
+        return Decision("unusable_rows", known.unusable)
+    if known.new_labels is not None and known.new_labels < rules.min_new_labels:
         needed = f"min_new_labels is {rules.min_new_labels}"
         return Decision("few_labels", f"{known.new_labels} new labelled rows; {needed}")
     return None

@@ -29,7 +29,9 @@ def main(arguments: list[str]) -> int:
 def line(entry: Entry, run: Run | None) -> str:
     """One decision for people."""
     times = f" ({entry.times} times, last {entry.last[:16]})" if entry.times > 1 else ""
-    head = f"{entry.first[:16]} {entry.project} v{entry.version or '?'} {entry.asked}: {entry.rule}{times}: {entry.reason}"
+    head = (
+        f"{entry.first[:16]} {entry.project} v{entry.version or '?'} {entry.asked}: {entry.rule}{times}: {entry.reason}"
+    )
     if run is None:
         return head
     end = f"{run.outcome} at {run.ended[11:16]}: {run.detail}" if run.ended else "running"

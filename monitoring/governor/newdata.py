@@ -151,9 +151,7 @@ def write_ids(folder: Path, version: str, ids: pa.Array) -> None:
 
 def _converted(rows: pa.Table, labels: pa.Table, project: Project) -> NewRows:
     """Ledger rows as text in the contract's columns."""
-    columns = {
-        name: _column(name, column, rows, labels, project) for name, column in project.contract.columns.items()
-    }
+    columns = {name: _column(name, column, rows, labels, project) for name, column in project.contract.columns.items()}
     times = rows["time"].cast(_MOMENT).combine_chunks()
     return NewRows(rows["id"].combine_chunks(), times, pa.table(columns))
 
@@ -191,7 +189,9 @@ def _joined(found: list[NewRows], project: Project) -> NewRows:
         pa.concat_arrays([part.times for part in found]),
         pa.concat_tables([part.rows for part in found]),
     )
-    order = pc.sort_indices(pa.table([every.times, every.ids], ["time", "id"]), [(by, "ascending") for by in ("time", "id")])
+    order = pc.sort_indices(
+        pa.table([every.times, every.ids], ["time", "id"]), [(by, "ascending") for by in ("time", "id")]
+    )
     return every.take(order)
 
 
@@ -235,13 +235,16 @@ def _like(schema: pa.Schema, rows: pa.Table) -> pa.Table:
         try:
             columns.append(pc.cast(texts, field.type))
         except pa.ArrowException as exc:
-            raise DataError(f"column {field.name!r}: ledger rows do not fit the data file's {field.type}: {exc}") from exc
+            raise DataError(
+                f"column {field.name!r}: ledger rows do not fit the data file's {field.type}: {exc}"
+            ) from exc
     return pa.table(columns, schema=schema)
 
 
 def _balanced(rows: pa.Table, project: Project) -> pa.Table:
     """As many rows of each class as the rarest has, drawn by the project's seed. Where the split is by time, the rows
-    that judge are left as they came: a balanced judge would not know how often what it judges happens."""
+    that judge are left as they came: a balanced judge would not know how often what it judges happens.
+    """
     judging = np.zeros(rows.num_rows, bool)
     if project.split.by == "time" and project.split.cutoff is not None:
         late = pc.greater_equal(read_times(rows, project), pa.scalar(_naive(project.split.cutoff), _MOMENT))

@@ -68,6 +68,7 @@ def main(arguments: list[str]) -> int:
         outcome, detail = "failed", f"{type(error).__name__}: {error}"
     print(f"{outcome}: {detail}", flush=True)
     state.end(run.id, outcome, detail, _now())
+    os.close(options.flight)  # in this order: a free flight without an end means a run that was killed
     return 1 if outcome == "failed" else 0
 
 
@@ -83,7 +84,13 @@ def _retrain(run: Run, lock: int, settings: Settings, state: State) -> tuple[Out
     verb = "submit" if settings.kfp_host else "run"
     pipeline = [sys.executable, "-m", "pipelines", verb, run.project]
     ended = subprocess.run(
-        pipeline, env=environment, pass_fds=[lock], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        pipeline,
+        env=environment,
+        pass_fds=[lock],
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     print(ended.stdout, flush=True)
     if ended.returncode == 0:
@@ -101,7 +108,13 @@ def _environment(settings: Settings, workspace: Path) -> dict[str, str]:
     """This process's, with every path absolute and the rooms importable."""
     rooms = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     home, work = str(settings.home.resolve()), str(workspace.resolve())
-    return {**os.environ, "PYTHONPATH": rooms, "EVENKEEL_HOME": home, "EVENKEEL_WORKSPACE": work, "PYTHONUNBUFFERED": "1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": rooms,
+        "EVENKEEL_HOME": home,
+        "EVENKEEL_WORKSPACE": work,
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def _now() -> dt.datetime:

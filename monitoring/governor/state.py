@@ -221,4 +221,3 @@ def flight(path: Path) -> Iterator[int | None]:
 
 def _unusable(path: Path, exc: Exception) -> StorageError:
     return StorageError(f"{path}: the governor's memory cannot be used: {exc}; check EVENKEEL_HOME, its owner and disk")
-

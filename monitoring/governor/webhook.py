@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock
 from types import FrameType
 from typing import Any, Literal, NoReturn
 
@@ -74,6 +75,7 @@ class Webhook(ThreadingHTTPServer):
 
     def __init__(self, place: tuple[str, int], settings: Settings, state: State, token: str | None) -> None:
         self.settings, self.state, self.token = settings, state, token
+        self.one_at_a_time = Lock()  # two alerts of a notification must not find each other's flight taken
         self.registry = CollectorRegistry()
         self.registry.register(Decisions(state))
         ProcessCollector(registry=self.registry)
@@ -126,7 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
         for alert in alerts:
             ask = to_ask(alert)
             if ask is not None:
-                decision = answer(ask, self.server.settings, self.server.state, dt.datetime.now(dt.UTC))
+                with self.server.one_at_a_time:
+                    decision = answer(ask, self.server.settings, self.server.state, dt.datetime.now(dt.UTC))
                 _log.info("%s %s: %s: %s", ask.project, ask.version, decision.rule, decision.reason)
                 yield {"model": ask.project, "decision": decision.rule, "reason": decision.reason}
 

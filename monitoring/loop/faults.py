@@ -137,8 +137,9 @@ def poisoned_candidate(stage: Stage) -> str:
     _expect(run.outcome == "refused", f"the run ended as {run.outcome}: {run.detail}\n{tail(stage.run_log(run))}")
     _expect(stage.release().version == champion, f"version {stage.release().version} was released")
     _expect(stage.traffic.served_version() == champion, "the server left the champion")
-    (decision,) = stage.telling.post([_asking(stage)])
-    _expect(decision["decision"] == "already_retrained", f"asked again, the governor said {decision}")
+    # its last process may take a moment to be gone
+    again = "already_retrained"
+    wait_until(lambda: bool(stage.telling.post([_asking(stage)])[0]["decision"] == again), "the alert to be refused")
     return f"gate refused, version {champion} stays: {run.detail[:100]}"
 
 
@@ -161,7 +162,7 @@ def training_killed(stage: Stage) -> str:
     run = stage.runs()[-1]
     _expect(run.pid is not None and run.ended is None, f"the run did not start: {run}")
     os.killpg(run.pid or 0, signal.SIGKILL)
-    wait_until(lambda: stage.telling.post([_asking(stage)])[0]["decision"] != "running", "the flight to be free")
+    wait_until(lambda: bool(stage.telling.post([_asking(stage)])[0]["decision"] != "running"), "the flight to be free")
     run = stage.runs()[-1]
     _expect(run.outcome == "lost", f"the run is {run.outcome}")
     return f"run {run.id} is recorded as lost, the next may start"
@@ -170,6 +171,7 @@ def training_killed(stage: Stage) -> str:
 def bad_champion(stage: Stage) -> str:
     """One command, and the version before answers again."""
     bad = stage.release().version
+    stage.wait_for_version(bad)
     status = LocalTarget(stage.settings.releases).rollback(PROJECT, "drill")
     _expect(status.current is not None and status.current.version != bad, "the bad version is still released")
     stage.wait_for_version(stage.release().version)

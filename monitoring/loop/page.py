@@ -17,21 +17,30 @@ def write_page(stage: Stage, timeline: Timeline, results: list[WindowResult], ru
     """Write the page of a demo that closed; where it is."""
     path = stage.folder / "loop.html"
     live = [result.performance for result in results]
-    said = f"{live[0].metric}: {live[0].value:.3f} before the drift, {live[2].value:.3f} in it, {live[3].value:.3f} after"
+    said = (
+        f"{live[0].metric}: {live[0].value:.3f} before the drift, {live[2].value:.3f} in it, {live[3].value:.3f} after"
+    )
     blocks = [
         verdict("pass", "The loop closed by itself.", said),
         heading("Live performance"),
-        figure(performance_plot(results), "Each window with its bootstrap interval; the line is the served model's"
-               " metric at registration."),
+        figure(
+            performance_plot(results),
+            "Each window with its bootstrap interval; the line is the served model's metric at registration.",
+        ),
         heading("Drift of the inputs"),
-        figure(drift_plot(results), "Stability index of the features that moved most, against what the served model was"
-               " trained on; the dashed line is where it starts to matter."),
+        figure(
+            drift_plot(results),
+            "Stability index of the features that moved most, against what the served model was"
+            " trained on; the dashed line is where it starts to matter.",
+        ),
         heading("Versions"),
         table(["", "version", "digest", "data version", "windows"], _versions(results, run)),
         heading("Timeline"),
         table(["seconds", "who", "what"], [[f"{e.seconds:.1f}", e.who, e.what] for e in timeline.events]),
-        paragraph(f"Alarms went through {stage.telling.path}. Intervals are seconds here; gates and data rules are those"
-                  f" of {stage.settings.workspace / 'conf'}."),
+        paragraph(
+            f"Alarms went through {stage.telling.path}. Intervals are seconds here; gates and data rules are those"
+            f" of {stage.settings.workspace / 'conf'}."
+        ),
     ]
     path.write_text(render_page("The loop, closed", "Synthetic customers, real processes.", blocks), encoding="utf-8")
     return path
@@ -116,13 +125,18 @@ def _text(x: float, y: float, text: str, *, anchor: str = "start") -> Markup:
 
 
 def _svg(parts: list[Markup], label: str) -> Markup:
-    head = Markup('<svg viewBox="0 0 {} {}" width="{}" role="img" aria-label="{}">').format(_WIDTH, _HEIGHT, _WIDTH, label)
+    head = Markup('<svg viewBox="0 0 {} {}" width="{}" role="img" aria-label="{}">').format(
+        _WIDTH, _HEIGHT, _WIDTH, label
+    )
     return head + Markup("").join(parts) + Markup("</svg>")
 
 
 def _versions(results: list[WindowResult], run: Run) -> list[list[str]]:
     first, last = results[0], results[-1]
-    windows = {v: ", ".join(str(at) for at, each in enumerate(results, 1) if each.version == v) for v in (first.version, last.version)}
+    windows = {
+        v: ", ".join(str(at) for at, each in enumerate(results, 1) if each.version == v)
+        for v in (first.version, last.version)
+    }
     return [
         ["before", first.version, first.digest[:12], "as bundled", windows[first.version]],
         ["after", last.version, last.digest[:12], run.data_version[:12], windows[last.version]],

@@ -32,8 +32,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "monitoring": {"window_minutes": 1, "min_rows": 500, "windows": 2, "label_delay_hours": 1, "label_coverage": 0.6},
     "retraining": {"on": ["drift", "performance"], "min_new_labels": 2000, "data": {"window_days": 1}},
     # a model of one day's rows is judged by what a day's rows can show
-    "gates": {"require": {"roc_auc": 0.70, "pr_auc": 0.25}, "slices": {"floor": 0.55, "min_rows": 200},
-              "calibration_error": 0.1},
+    "gates": {
+        "require": {"roc_auc": 0.70, "pr_auc": 0.25},
+        "slices": {"floor": 0.55, "min_rows": 200},
+        "calibration_error": 0.1,
+    },
 }
 """What differs from conf/insurance.yaml, section by section."""
 _TRAINING_SECONDS = 180.0
@@ -80,7 +83,9 @@ class Stage:
 
     def start_webhook(self, **environment: str) -> None:
         """The governor alone."""
-        self.children.room("webhook", "monitoring", "webhook", "--port", str(self.ports["webhook"]), environment=environment)
+        self.children.room(
+            "webhook", "monitoring", "webhook", "--port", str(self.ports["webhook"]), environment=environment
+        )
         self.children.wait_for("webhook", f"{self.url('webhook')}/healthz")
 
     def train(self) -> Release:
@@ -94,7 +99,19 @@ class Stage:
         """Start the server and wait until it answers."""
         release = self.settings.releases / PROJECT / "release.json"
         port = str(self.ports["server"])
-        words = ("serving", "--follow", str(release), "--port", port, "--interval", "0.2", "--ledger-interval", "0.3", "--drain", "0")
+        words = (
+            "serving",
+            "--follow",
+            str(release),
+            "--port",
+            port,
+            "--interval",
+            "0.2",
+            "--ledger-interval",
+            "0.3",
+            "--drain",
+            "0",
+        )
         self.children.room("server", *words)
         self.children.wait_for("server", f"{self.url('server')}/readyz")
 
@@ -140,7 +157,9 @@ class Stage:
 
     def wait_for_start(self, number: int) -> Run:
         """The retraining of this number (from 1), once it was started."""
-        wait_until(lambda: len(self.runs()) >= number, f"retraining {number} to start; see {self.children.log('webhook')}")
+        wait_until(
+            lambda: len(self.runs()) >= number, f"retraining {number} to start; see {self.children.log('webhook')}"
+        )
         return self.runs()[number - 1]
 
     def wait_for_end(self, number: int) -> Run:

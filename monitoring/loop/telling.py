@@ -78,13 +78,13 @@ class Telling:
         body = json.dumps({"version": "4", "groupKey": "{}", "status": "firing", "alerts": alerts}).encode()
         headers = {"content-type": "application/json", "authorization": f"Bearer {self._token}"}
         url = f"http://127.0.0.1:{self._ports['webhook']}/alerts"
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:  # noqa: S310
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=60) as answer:
             return json.load(answer)["decisions"]
 
     def firing(self) -> set[str]:
         """Names of the alerts that fire in Prometheus now."""
         url = f"http://127.0.0.1:{self._ports['prometheus']}/api/v1/alerts"
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=10) as answer:
             alerts = json.load(answer)["data"]["alerts"]
         return {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
 
@@ -94,9 +94,7 @@ class Telling:
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(RULES)],
             "alerting": {"alertmanagers": [{"static_configs": [_target(self._ports["alertmanager"])]}]},
-            "scrape_configs": [
-                {"job_name": name, "static_configs": [_target(port)]} for name, port in watched.items()
-            ],
+            "scrape_configs": [{"job_name": name, "static_configs": [_target(port)]} for name, port in watched.items()],
         }
 
     def _alertmanager_config(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from evidently import DataDefinition, Dataset
-from evidently.core.report import Snapshot
-from evidently.presets import DataSummaryPreset
-from evidently.ui.workspace import Workspace
 
 from evenkeel.ledger import FEATURE
 from evenkeel.targets.local import LocalTarget
 from monitoring.__main__ import main
 from monitoring.check import check, judge, read
-from monitoring.drift.cells import cells
-from monitoring.drift.presets import Sides, guarded
-from monitoring.drift.report import ReportFiles, write_report
 from monitoring.report import remove_old, reporter_at
 from monitoring.result import WindowResult
 from monitoring.results import read_results, report_folder, write_result
@@ -32,11 +26,16 @@ from tests.monitoring.flats import HOUR, ROWS, START, Flats, draw
 from tests.monitoring.flats import bundle as bundle
 from tests.monitoring.flats import flats as flats
 
-pytestmark = [
-    # while its HTML is built, and in numpy below plotly
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::FutureWarning"),
-]
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # Evidently's import uses numpy.core
+    from evidently import DataDefinition, Dataset
+    from evidently.core.report import Snapshot
+    from evidently.presets import DataSummaryPreset
+    from evidently.ui.workspace import Workspace
+
+    from monitoring.drift.cells import cells
+    from monitoring.drift.presets import Sides, guarded
+    from monitoring.drift.report import ReportFiles, write_report
 
 
 def served(flats: Flats, *, labels: int = ROWS, hours: int = 1, one_class: bool = False, **kind: float) -> None:
