@@ -1,8 +1,8 @@
-"""Our decision and our profiles beside Evidently's: ``python -m benchmarks.drift [rules|speed|projects] [--full]``.
+"""Our decision and our profiles beside Evidently's: ``python -m benchmarks.drift rules|natural|speed [--full]``.
 
-rules     share of columns, and of windows, that are called moved where nothing moved; and power where something did
-speed     seconds and peak memory of a window's profiles, and of Evidently's DataDriftPreset on the same rows
-projects  seconds a project of one check over fifty
+rules    share of columns, and of windows, that are called moved where nothing moved; and power where something did
+natural  the same where days differ anyway: thresholds calibrated on the reference's days beside the fixed one
+speed    seconds and peak memory of a window's profiles, and of Evidently's DataDriftPreset on the same rows
 
 Each measurement of speed runs in a process of its own. Default sizes take minutes; --full is what the goals name.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evenkeel.config.operation import DriftRule
+from evenkeel.divergence import debiased_psi, psi_cells
 from evenkeel.ledger import FEATURE, PREDICTION_SCHEMA, iter_predictions, prediction_folder
 from evenkeel.profile import CategoryProfile, NumericProfile
-from evenkeel.reference import Profiles
-from monitoring.decision import compare, decide
+from evenkeel.reference import Profiles, calibrate
+from monitoring.decision import DEFAULT_EFFECT, LEAST_EFFECT, compare, decide
 
 Columns = dict[str, np.ndarray]
 Rule = Callable[[Columns, Columns], dict[str, bool]]
@@ -84,22 +85,65 @@ RULES: dict[str, Rule] = {"ours": ours, "Evidently defaults": evidentlys}
 
 
 def rules(repetitions: int) -> None:
-    """The table of false alarms and power."""
-    print("| reference / window | rule | false alarms a column | windows with one | power, .3 sd in 10 of 50 |")
-    print("|---|---|---|---|---|")
+    """The table of false alarms and power, between independent rows."""
+    print("| reference / window | rule | false alarms a column | windows with one | power .3 sd | .5 sd |")
+    print("|---|---|---|---|---|---|")
     for before, now in ((500, 500), (1001, 200), (5000, 500), (5000, 5000)):
         random = np.random.default_rng(1)
-        tally = {name: ([], []) for name in RULES}
+        quiet: dict[str, list[float]] = {name: [] for name in RULES}
+        loud: dict[tuple[str, float], list[float]] = {(name, shift): [] for name in RULES for shift in (0.3, 0.5)}
         for _ in range(repetitions):
             reference, calm = draw(random, before, 50), draw(random, now, 50)
-            shifted = draw(random, now, 50, shift=0.3, moved=5)
             for name, rule in RULES.items():
-                quiet, loud = rule(reference, calm), rule(reference, shifted)
-                tally[name][0].append(np.mean(list(quiet.values())))
-                tally[name][1].append(np.mean([loud[f"{half}{i}"] for half in "nc" for i in range(5)]))
-        for name, (false, power) in tally.items():
-            share = np.mean(np.array(false) > 0)
-            print(f"| {before}/{now} | {name} | {np.mean(false):.2%} | {share:.0%} | {np.mean(power):.0%} |", flush=True)
+                quiet[name].append(_share(rule(reference, calm), calm))
+            for shift in (0.3, 0.5):
+                shifted = draw(random, now, 50, shift=shift, moved=5)
+                for name, rule in RULES.items():
+                    loud[name, shift].append(
+                        _share(rule(reference, shifted), [f"{h}{i}" for h in "nc" for i in range(5)])
+                    )
+        for name, false in quiet.items():
+            windows = np.mean(np.array(false) > 0)
+            power = " | ".join(f"{np.mean(loud[name, shift]):.0%}" for shift in (0.3, 0.5))
+            print(f"| {before}/{now} | {name} | {np.mean(false):.2%} | {windows:.0%} | {power} |", flush=True)
+
+
+def _share(moved: dict[str, bool], names: Iterable[str]) -> float:
+    return float(np.mean([moved[name] for name in names]))
+
+
+def natural(repetitions: int) -> None:
+    """The table of thresholds calibrated on 30 days that sway, for days and windows of as many rows."""
+    print("| rows a day | natural sway, sd | threshold | false alarms a column | with .1 | power +.3 sd | +.5 sd |")
+    print("|---|---|---|---|---|---|---|")
+    for rows in (500, 5000):
+        for sway in (0.0, 0.05, 0.1, 0.2):
+            found = np.array([_swaying(np.random.default_rng(seed), rows, sway) for seed in range(repetitions)])
+            threshold = np.median(found[:, 0])
+            false, fixed, some, more = found[:, 1:].mean(axis=0).tolist()
+            print(
+                f"| {rows} | {sway} | {threshold:.3f} | {false:.2%} | {fixed:.2%} | {some:.0%} | {more:.0%} |",
+                flush=True,
+            )
+
+
+def _swaying(random: np.random.Generator, rows: int, sway: float) -> tuple[float, float, float, float, float]:
+    """Threshold, and the share of fresh days over it, over the fixed one, and over it where the mean moved."""
+    days = np.repeat(np.arange(30), rows)
+    values = random.normal(size=30 * rows) + sway * random.normal(size=30)[days]
+    profile = NumericProfile.with_cells_of(values)
+    profile.add(values)
+    threshold = max(LEAST_EFFECT, calibrate(profile, values, [days == day for day in range(30)]).threshold)
+
+    def over(limit: float, shift: float) -> float:
+        scores = []
+        for _ in range(20):
+            now = profile.like()
+            now.add(random.normal(shift + sway * random.normal(), 1, rows))
+            scores.append(debiased_psi(*psi_cells(profile, now)))
+        return float(np.mean(np.array(scores) >= limit))
+
+    return threshold, over(threshold, 0), over(DEFAULT_EFFECT, 0), over(threshold, 0.3), over(threshold, 0.5)
 
 
 def write_ledger(root: Path, rows: int, columns: int, files: int) -> None:
@@ -185,23 +229,10 @@ def speed(sizes: list[tuple[int, int, int]], *, with_preset: bool) -> None:
                 subprocess.run(command, check=True, env={**os.environ, "DO_NOT_TRACK": "1"})
 
 
-def projects(count: int, rows: int) -> None:
-    """Seconds of one check over many released projects with one window each, without reports."""
-    from benchmarks.drift_projects import prepare
-
-    with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder), count, rows)
-        environment = {**os.environ, "EVENKEEL_HOME": folder}
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "monitoring", "check", "--report", "never"], check=True, env=environment)
-        seconds = time.perf_counter() - start
-    print(f"{count} projects of {rows:,} rows a window: {seconds:.1f} s, {seconds / count:.2f} s a project")
-
-
 def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["rules", "speed", "projects", "measure"])
+    parser.add_argument("what", choices=["rules", "natural", "speed", "measure"])
     parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--full", action="store_true", help="100 repetitions; 1M x 50 with the preset, and 20M x 20")
     options = parser.parse_args()
@@ -210,8 +241,8 @@ def main() -> None:
         measure(options.rest[0], Path(options.rest[1]))
     elif options.what == "rules":
         rules(100 if options.full else 10)
-    elif options.what == "projects":
-        projects(50 if options.full else 5, 2000)
+    elif options.what == "natural":
+        natural(100 if options.full else 10)
     elif options.full:
         speed([(1_000_000, 50, 20)], with_preset=True)
         speed([(20_000_000, 20, 100)], with_preset=False)

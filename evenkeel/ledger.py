@@ -93,7 +93,7 @@ def iter_predictions(
         if _parquet(name) and _hour_overlaps(name, since, until):
             for table in _parts(f"{below}/{name}", columns, encoded):
                 kept = _between(table, since, until)
-                yield kept.filter(pc.equal(kept["role"], role))
+                yield where(kept, pc.equal(kept["role"], role))
 
 
 def read_predictions(
@@ -125,6 +125,11 @@ def read_labels(
     )
 
 
+def where(table: pa.Table, mask: pa.ChunkedArray) -> pa.Table:
+    """The rows where the mask is true; the table itself, uncopied, where that is all of them, as it mostly is."""
+    return table if pc.all(mask, min_count=0).as_py() else table.filter(mask)
+
+
 def _read(uri: str) -> pa.Table:
     return pa.concat_tables(_parts(uri, None, ()))
 
@@ -151,9 +156,9 @@ def _parquet(name: str) -> bool:
 
 def _between(table: pa.Table, since: dt.datetime | None, until: dt.datetime | None) -> pa.Table:
     if since is not None:
-        table = table.filter(pc.greater_equal(table["time"], pa.scalar(since, _MOMENT)))
+        table = where(table, pc.greater_equal(table["time"], pa.scalar(since, _MOMENT)))
     if until is not None:
-        table = table.filter(pc.less(table["time"], pa.scalar(until, _MOMENT)))
+        table = where(table, pc.less(table["time"], pa.scalar(until, _MOMENT)))
     return table
 
 

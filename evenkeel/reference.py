@@ -5,7 +5,7 @@ that, without the training data.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -176,14 +176,21 @@ def _calibrate(
     if np.count_nonzero(sizes >= min_rows) < MIN_BLOCKS:
         return {}
     rows_of = [np.flatnonzero(known)[day_of == day] for day in np.flatnonzero(sizes >= min_rows)]
-    found = {}
-    for name, profile in profiles.features.items():
-        if not isinstance(profile, TextProfile):
-            sides = [_apart(profile, columns[name][rows]) for rows in rows_of]
-            logs = np.log([max(psi(rest, part), _FLOOR) for rest, part in sides])
-            bias = np.mean([psi_bias(rest, part) for rest, part in sides])
-            found[name] = Calibration(float(logs.mean()), float(logs.std(ddof=1)), float(bias), len(logs))
-    return found
+    return {
+        name: calibrate(profile, columns[name], rows_of)
+        for name, profile in profiles.features.items()
+        if not isinstance(profile, TextProfile)
+    }
+
+
+def calibrate(
+    whole: NumericProfile | CategoryProfile, values: NDArray[Any], blocks: Sequence[NDArray[Any]]
+) -> Calibration:
+    """Each block (which of ``values``, (n,), of the profile are in it) against all others."""
+    sides = [_apart(whole, values[rows]) for rows in blocks]
+    logs = np.log([max(psi(rest, part), _FLOOR) for rest, part in sides])
+    bias = np.mean([psi_bias(rest, part) for rest, part in sides])
+    return Calibration(float(logs.mean()), float(logs.std(ddof=1)), float(bias), len(logs))
 
 
 def _apart(whole: NumericProfile | CategoryProfile, block: NDArray[Any]) -> tuple[Counts, Counts]:

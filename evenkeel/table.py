@@ -121,7 +121,15 @@ def _array(column: pa.ChunkedArray, kind: ColumnType) -> NDArray[Any]:
         return np.array(pc.cast(column, pa.float64(), safe=False).to_numpy())
     if kind is ColumnType.DATETIME:
         return np.array(column.to_numpy()).astype("datetime64[us]")
-    return np.array(pc.cast(column, pa.string()).to_numpy(), dtype=object)
+    return _words(pc.cast(column, pa.string()))
+
+
+def _words(column: pa.ChunkedArray) -> NDArray[Any]:
+    """The texts as objects; equal cells share one, which is most of what a large table would weigh."""
+    whole = column.combine_chunks().dictionary_encode()
+    values = np.array([*whole.dictionary.to_pylist(), None], dtype=object)
+    found: NDArray[Any] = values[pc.fill_null(whole.indices, len(values) - 1).to_numpy(zero_copy_only=False)]
+    return found
 
 
 def _open(path: Path, data: Data) -> pa.RecordBatchReader:

@@ -96,7 +96,8 @@ def due_spans(watched: Watched, last: dt.datetime | None, now: dt.datetime) -> l
     counts = count_rows(
         watched.ledger, watched.project.name, watched.release.version, start, length, max((now - start) // length, 0)
     )
-    spans, rows = [], 0
+    spans: list[Span] = []
+    rows = 0
     for number, count in enumerate(counts, start=1):
         rows += count
         if rows >= rules.min_rows:

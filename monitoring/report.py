@@ -37,9 +37,8 @@ def reporter_at(home: Path, pages: Pages) -> Reporter:
 
 def remove_old(folder: Path, before: dt.datetime) -> None:
     """Delete the reports of windows that ended earlier than this."""
-    for path in folder.glob("*/*"):
-        ended = dt.datetime.strptime(path.name[: len("20261121T120000Z")], END).replace(tzinfo=dt.UTC)
-        if ended < before:
+    for path in folder.glob("*/[0-9]*"):
+        if path.name < f"{before:{END}}":  # names begin with the end of their window
             path.unlink()
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evenkeel.bundle import Manifest
 from evenkeel.config.contract import Column, ColumnType
 from evenkeel.config.project import Project
-from evenkeel.ledger import FEATURE, PREDICTION_SCHEMA, iter_predictions, read_labels
+from evenkeel.ledger import FEATURE, PREDICTION_SCHEMA, iter_predictions, read_labels, where
 from evenkeel.prediction import FloatArray, Prediction
 from evenkeel.reference import Profiles, Reference, label_values, prediction_scores
 from evenkeel.table import label_text, to_columns
@@ -87,9 +87,7 @@ def read_window(
     return Window(span, profiles, to_prediction(every, manifest), labelled)
 
 
-def read_sample(
-    root: str, project: Project, version: str, reference: Reference, span: Span, rows: int
-) -> pa.Table:
+def read_sample(root: str, project: Project, version: str, reference: Reference, span: Span, rows: int) -> pa.Table:
     """Up to ``rows`` rows of a window, evenly spread, with its watched features under their own names."""
     watched = {name: project.contract.columns[name] for name in reference.profiles.features}
     kept = _Kept(rows)
@@ -154,7 +152,7 @@ def _parts(root: str, model: str, version: str, span: Span, watched: dict[str, C
     wanted = [*_ANSWERS, "model_version", *features]
     parts = iter_predictions(root, model, since=span.start, until=span.end, columns=wanted, encoded=encoded)
     for table in parts:
-        rows = table.filter(pc.equal(table["model_version"], version))
+        rows = where(table, pc.equal(table["model_version"], version))
         if rows.num_rows:
             yield rows
 

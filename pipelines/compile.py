@@ -31,4 +31,6 @@ def check_compiled(path: Path = COMPILED) -> None:
         fresh = Path(folder) / path.name
         compile_pipeline(fresh)
         if not path.is_file() or fresh.read_bytes() != path.read_bytes():
-            raise PipelineError(f"{path} is not what pipelines/{path.stem}.py compiles to: run make compile and commit it")
+            raise PipelineError(
+                f"{path} is not what pipelines/{path.stem}.py compiles to: run make compile and commit it"
+            )

@@ -14,7 +14,7 @@ IMAGE = "evenkeel-monitoring:python"
 
 
 @dsl.container_component  # type: ignore[untyped-decorator]
-def monitor(project: str):  # type: ignore[no-untyped-def]  # noqa: ANN201  Kubeflow refuses a return annotation
+def monitor(project: str):  # type: ignore[no-untyped-def]  # kfp refuses a return annotation
     """Judge every window since the last check, and write results and reports below EVENKEEL_HOME."""
     return dsl.ContainerSpec(image=IMAGE, command=["python", "-m", "monitoring"], args=["check", project])
 

@@ -79,9 +79,7 @@ def schedule_monitoring(name: str, *, cron: str | None) -> None:
         _recur(settings, project, f"evenkeel-{project.name}-monitoring", when, path, {"project": name})
 
 
-def _recur(
-    settings: Settings, project: Project, title: str, when: str, path: Path, parameters: dict[str, Any]
-) -> None:
+def _recur(settings: Settings, project: Project, title: str, when: str, path: Path, parameters: dict[str, Any]) -> None:
     """Make a recurring run in the project's experiment, then delete those that had its title."""
     client, host = connect(settings), _host(settings)
     with told(host):

@@ -16,10 +16,12 @@ from evenkeel.errors import EvenkeelError
 def main() -> int:
     """Serve until told to stop. 0: stopped as asked; 1: could not start."""
     from evenkeel.settings import read_settings
+    from serving.absent import do_without
     from serving.log import log_as_json
     from serving.options import read_options
     from serving.run import run
 
+    do_without()
     try:
         settings = read_settings()
         options = read_options(None, settings)

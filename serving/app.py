@@ -8,6 +8,7 @@ from serving.auth import Keys
 from serving.feedback import Feedback
 from serving.gate import Gate, Methods
 from serving.http import TEXT, Call, Handler, Reply, Route
+from serving.landing import Landing
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot
@@ -32,13 +33,14 @@ def create_app(
     listeners: list[Listener] = [listener for listener in (ledger, shadow) if listener is not None]
     plane = Plane(slot, metrics, tuple(listeners))
     open_paths = frozenset({"/metrics"}) if open_metrics else frozenset[str]()
-    pages = Pages(plane, keys=keys is not None)
-    return Gate(slot, _routes(plane, ledger, pages), _model_routes(plane), keys, open_paths)
+    return Gate(slot, _routes(plane, ledger, keys=keys is not None), _model_routes(plane), keys, open_paths)
 
 
-def _routes(plane: Plane, ledger: Ledger | None, pages: Pages) -> dict[str, Methods]:
+def _routes(plane: Plane, ledger: Ledger | None, *, keys: bool) -> dict[str, Methods]:
+    pages, landing = Pages(plane, keys=keys), Landing(plane, keys=keys)
     v1, v2 = V1(plane), V2(plane)
     return {
+        "/": {"GET": Route(landing.show), "POST": plane.inference(landing.answer)},
         "/predict": {"POST": plane.inference(Rest(plane).predict)},
         "/feedback": {"POST": Route(Feedback(plane, ledger).take)},
         "/healthz": {"GET": Route(v2.live)},

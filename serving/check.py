@@ -146,6 +146,7 @@ class Numeric(Checker):
         self._and_null = self._types | {type(None)} if column.nullable else self._types
 
     def one(self, value: Any) -> float:
+        """NaN for missing."""
         if type(value) in self._types and self.low <= value <= self.high:
             return float(value)
         if value is None and self.column.nullable:
@@ -182,6 +183,7 @@ class Numeric(Checker):
         return None
 
     def array(self, values: Sequence[Any]) -> NDArray[Any]:
+        """float64."""
         return np.array(values, np.float64)
 
     @property
@@ -197,6 +199,7 @@ class Boolean(Checker):
         self._types = {bool, type(None)} if column.nullable else {bool}
 
     def one(self, value: Any) -> float:
+        """NaN for missing."""
         if type(value) not in self._types:
             raise TypeError(value)
         return math.nan if value is None else float(value)
@@ -210,6 +213,7 @@ class Boolean(Checker):
         return Fault("type", f"{self.name} must be true or false, not {kind(value)}", [False, True])
 
     def array(self, values: Sequence[Any]) -> NDArray[Any]:
+        """float64."""
         return np.array(values, np.float64)
 
 
@@ -231,6 +235,7 @@ class Categorical(Checker):
         self._as_told = {str(value).casefold(): str(value) for value in self.categories}
 
     def one(self, value: Any) -> str | None:
+        """Its text."""
         return self._texts[type(value), value]
 
     def _whole(self, values: Sequence[Any]) -> NDArray[Any] | None:
@@ -254,6 +259,7 @@ class Categorical(Checker):
         )
 
     def array(self, values: Sequence[Any]) -> NDArray[Any]:
+        """Texts and None."""
         return _objects([None if value is None else label_text(value) for value in values])
 
     @property
@@ -275,6 +281,7 @@ class Words(Checker):
         self._matches = re.compile(column.regex).fullmatch if column.regex is not None else None
 
     def one(self, value: Any) -> str | None:
+        """Its text."""
         if type(value) not in self._types or (value is not None and self._breaks(value)):
             raise ValueError
         text: str | None = value
@@ -308,6 +315,7 @@ class Words(Checker):
         return None
 
     def array(self, values: Sequence[Any]) -> NDArray[Any]:
+        """Texts and None."""
         return _objects(values)
 
 
@@ -315,6 +323,7 @@ class Moment(Checker):
     """datetime, as text in the column's format or ISO 8601 -> datetime64[us], naive UTC."""
 
     def one(self, value: Any) -> dt.datetime | None:
+        """Naive UTC."""
         if value is None and self.column.nullable:
             return None
         return self._read(value)
@@ -340,6 +349,7 @@ class Moment(Checker):
         return None
 
     def array(self, values: Sequence[Any]) -> NDArray[Any]:
+        """datetime64[us]."""
         read = [self._read(value) if isinstance(value, str) else value for value in values]
         return np.array(read, "datetime64[us]")
 

@@ -41,8 +41,10 @@ class Route(NamedTuple):
 class Call:
     """A request: its head, and its body as it comes in."""
 
-    __slots__ = ("_chunks", "complete", "gone", "headers", "keep_alive", "method", "most", "parts", "path", "query")
-    __slots__ += ("refusal", "route", "size", "started")
+    __slots__ = (
+        *("_chunks", "complete", "gone", "headers", "keep_alive", "method", "most"),
+        *("parts", "path", "query", "refusal", "route", "size", "started"),
+    )
 
     def __init__(self, method: str, path: str, query: bytes, headers: dict[bytes, bytes]) -> None:
         self.started = time.perf_counter()

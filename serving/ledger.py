@@ -44,8 +44,12 @@ from serving.model import Model
 
 _log = logging.getLogger("evenkeel.ledger")
 
+_CROWD = 1024
+"""Records in the queue with which the writer wakes up early: as Python objects they take ten times the memory."""
 _CHUNK = 2048
 """Rows turned into Arrow at a time."""
+_FULL = 16_384
+"""Rows with which files are written early."""
 _HOUR = 3_600_000_000_000
 """Nanoseconds."""
 _MOMENT = PREDICTION_SCHEMA.field("time").type
@@ -126,6 +130,8 @@ class Ledger:
             self._metrics.dropped.labels("queue_full").inc(rows)
             return False
         self._queue.append(record)
+        if len(self._queue) == _CROWD:
+            self._wake.set()
         return True
 
     def close(self, seconds: float) -> None:
@@ -142,8 +148,9 @@ class Ledger:
         failures = 0
         while not self._closing:
             self._wake.wait(_TICK)
+            self._wake.clear()
             self._drain()
-            crowded = failures == 0 and self._taken - self._done > self._most // 4
+            crowded = failures == 0 and self._taken - self._done > _FULL
             if crowded or time.monotonic() >= due:
                 failures = 0 if self._write() else failures + 1
                 due = time.monotonic() + self._interval * min(2**failures, 12)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from serving.http import HTML, Call, Reply, encode
+from serving.http import Call, Reply, encode
+from serving.landing import PAGE
 from serving.model import Model
 from serving.openapi import document
 from serving.plane import Plane
+from serving.reference import render_reference
 
 
 class Pages:
@@ -25,7 +27,8 @@ class Pages:
 
     def docs(self, _: Call) -> Reply:
         """``GET /docs``."""
-        return Reply(200, b"", (HTML,))
+        content = render_reference(document(self._plane.slot.model, keys=self._keys))
+        return Reply(200, content.encode(), PAGE)
 
 
 def card(model: Model) -> dict[str, Any]:

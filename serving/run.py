@@ -33,7 +33,7 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     metrics = Metrics(_registry())
     metrics.ready.set_function(lambda: slot.ready)
     if not options.follow:
-        slot.model = _load(options)
+        slot.model = _load(options, settings)
         metrics.switched(slot.model)
     keys = Keys(options.keys) if options.keys else None
     shadow_model = load_model(options.shadow, allow_uncertified=True) if options.shadow else None
@@ -66,14 +66,25 @@ async def _serve(server: Server, listener: socket.socket, follower: Follower | N
             following.cancel()
 
 
-def _load(options: argparse.Namespace) -> Model:
+def _load(options: argparse.Namespace, settings: Settings) -> Model:
     folder = options.bundle or find_bundle(options.model_dir)
-    return load_model(
+    model = load_model(
         folder,
         version=os.environ.get("EVENKEEL_MODEL_VERSION"),
         name=options.model_name,
         allow_uncertified=options.allow_uncertified,
     )
+    return _warned(model, options, settings)
+
+
+def _warned(model: Model, options: argparse.Namespace, settings: Settings) -> Model:
+    """The model; where the ledger would hash its columns without a salt, a warning that says so."""
+    columns = model.project.contract.columns
+    hashed = [name for name, column in columns.items() if column.sensitive == "hash"]
+    if hashed and options.ledger != "none" and settings.ledger_salt is None:
+        told = {"columns": hashed, "setting": "EVENKEEL_LEDGER_SALT"}
+        _log.warning("columns are hashed without a salt: who reads the ledger can guess short values", extra=told)
+    return model
 
 
 def _listen(options: argparse.Namespace) -> socket.socket:
@@ -92,12 +103,13 @@ def _ledger(options: argparse.Namespace, settings: Settings, metrics: Metrics) -
 
 def _follower(options: argparse.Namespace, settings: Settings, slot: Slot, metrics: Metrics) -> Follower:
     source = Source(options.follow, Path(settings.home) / "serving" / "bundles")
-    load = partial(_load_release, options)
+    load = partial(_load_release, options, settings)
     return Follower(source, slot, metrics, load, options.interval)
 
 
-def _load_release(options: argparse.Namespace, release: Release, folder: Path) -> Model:
-    return load_release(release, folder, name=options.model_name, allow_uncertified=options.allow_uncertified)
+def _load_release(options: argparse.Namespace, settings: Settings, release: Release, folder: Path) -> Model:
+    model = load_release(release, folder, name=options.model_name, allow_uncertified=options.allow_uncertified)
+    return _warned(model, options, settings)
 
 
 def _registry() -> CollectorRegistry:

@@ -52,9 +52,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signal, number)
         turns = Turns(self._gate)
-        server = await loop.create_server(
-            lambda: Connection(turns, self._connections), sock=listener, backlog=_BACKLOG
-        )
+        server = await loop.create_server(lambda: Connection(turns, self._connections), sock=listener, backlog=_BACKLOG)
         watching = asyncio.create_task(self._watch())
         await self._leave.wait()
         refuse_new(listener)

@@ -1,6 +1,6 @@
 """Who is answered when: cheap requests at once, the model's in turns, large ones beside the event loop.
 
-The loop gives a few milliseconds to the model, then looks for what came in meanwhile, so that a probe waits for a
+The loop gives a millisecond to the model, then looks for what came in meanwhile, so that a probe waits for a
 slice and never for a backlog. A lone request never waits: what has to wait does so in the order of arrival.
 """
 
@@ -13,10 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from serving.gate import Gate
 from serving.http import Call, Reply
 
-_SLICE = 0.002
+_SLICE = 0.001
 """Seconds of work after which the event loop looks for new requests."""
 _BESIDE = 1 << 16
-"""Bytes of a body from which a request is answered beside the loop: ONNX Runtime and numpy let go of the interpreter."""
+"""Bytes of a body from which a request is answered beside the loop: ONNX Runtime lets go of the interpreter."""
 
 Later = Callable[[Reply], None]
 

@@ -1,6 +1,7 @@
 """Register: what is written about a candidate, and the one place where the champion moves."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ from evenkeel.bundle import Bundle, Manifest, open_bundle
 from evenkeel.certificate import Certificate
 from evenkeel.config import Project
 from evenkeel.errors import BundleError, GateError, RegistryError
-from evenkeel.settings import read_settings
-from evenkeel.tracking import Candidate, Tag, log_candidate, promote
+from evenkeel.settings import Settings, read_settings
+from evenkeel.tracking import Candidate, Tag, champion, log_candidate, promote
 
 MAX_LENGTH = 500
 """Longest value of a parameter that every MLflow store takes."""
@@ -37,6 +38,9 @@ def register(
     """
     bundle = open_bundle(certified)
     certificate = judgement(project, bundle, champion_version)
+    settings = read_settings()
+    if standing := _already_champion(settings, bundle, certificate):
+        return standing
     candidate = Candidate(
         project=project,
         bundle=bundle,
@@ -47,7 +51,6 @@ def register(
         note=note(certificate),
         reports=file_names(reports),
     )
-    settings = read_settings()
     version = log_candidate(settings, candidate)
     if not certificate.passed:
         reasons = "; ".join(check.reason for check in certificate.refusals)
@@ -57,6 +60,18 @@ def register(
         )
     promote(settings, version, certificate.champion)
     return version.version
+
+
+def _already_champion(settings: Settings, bundle: Bundle, certificate: Certificate) -> str:
+    """The champion's version where it is this bundle with this certificate: nothing is left to write; else ''.
+
+    Not in a run that Kubeflow's MLflow plugin opened, which would stay empty.
+    """
+    if "MLFLOW_RUN_ID" in os.environ:
+        return ""
+    standing = champion(settings, bundle.manifest.name)
+    judged = (bundle.digest, certificate.digest)
+    return standing.version if standing and (standing.digest, standing.tags.get(Tag.CERTIFICATE)) == judged else ""
 
 
 def judgement(project: Project, bundle: Bundle, champion_version: str) -> Certificate:

@@ -15,6 +15,7 @@ from components.train.fit import Fitted
 from components.train.forests import read_forest
 from components.train.hostile import boundary_rows, hostile_rows
 from evenkeel.config.project import Project
+from evenkeel.encoder.row import RowEncoder
 from evenkeel.errors import ParityError
 from evenkeel.learning.crossfit import raw_answers
 from evenkeel.learning.matrix import Matrix, encode_rows
@@ -74,9 +75,11 @@ class Parity:
         yield Case("evaluation rows", self._reference, predictor.scores(self._columns), rows)
         base = {name: values[:_BASE_ROWS] for name, values in self._columns.items()}
         matrix = predictor.matrix(base)
-        yield Case("evaluation rows, one at a time", self._reference[:_BASE_ROWS], _one_by_one(predictor, matrix), rows)
+        yield Case("evaluation rows, one at a time", self._reference[:_BASE_ROWS], _as_requests(predictor, base), rows)
         odd, what = hostile_rows(base, self._project.feature_columns)
-        yield Case("hostile rows", self._ask(odd), predictor.scores(odd), what)
+        reference = self._ask(odd)
+        yield Case("hostile rows", reference, predictor.scores(odd), what)
+        yield Case("hostile rows, one at a time", reference, _as_requests(predictor, odd), what)
         if (forest := read_forest(self._fitted.estimator)) is None:
             return
         count = min(_BASE_ROWS, _CELLS // matrix.shape[1])
@@ -110,8 +113,18 @@ def _answers(estimator: BaseEstimator, matrix: Matrix, classes: int) -> FloatArr
         return np.concatenate([_answers(estimator, half, classes) for half in halves])
 
 
+def _as_requests(predictor: Predictor, columns: Columns) -> FloatArray:
+    """As a server answers requests of one row, which it encodes another way than many."""
+    if predictor.encoder.texts:
+        return _one_by_one(predictor, predictor.matrix(columns))
+    single = RowEncoder(predictor.encoder)
+    cells = zip(*(values.tolist() for values in columns.values()), strict=True)
+    rows = [single.encode(dict(zip(columns, row, strict=True))) for row in cells]
+    return _one_by_one(predictor, np.concatenate(rows))
+
+
 def _one_by_one(predictor: Predictor, matrix: FloatArray) -> FloatArray:
-    """As single requests: ONNX Runtime has other ways through a model for one row than for many."""
+    """Row after row: ONNX Runtime has other ways through a model for one row than for many."""
     return np.concatenate([predictor.run(matrix[row : row + 1]) for row in range(len(matrix))])
 
 

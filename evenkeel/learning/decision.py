@@ -43,7 +43,7 @@ def best_threshold(scores: FloatArray, positive: NDArray[np.bool_], maximise: st
     youden = hits / total - (named - hits) / (len(scores) - total)
     merit = youden if maximise == "youden" else 2 * hits / (named + total)
     best = between[np.argmax(merit[between])]
-    return float((ranked[best] + ranked[best + 1]) / 2)
+    return round(float(ranked[best] + ranked[best + 1]) / 2, 12)  # sums of threads differ in the last bits
 
 
 def half_width(answers: FloatArray, truth: FloatArray, coverage: float) -> float | None:

@@ -1,6 +1,7 @@
 """What a histogram of a column shows: shares of reference and window in the cells that its score is computed on."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def _ranges(profile: NumericProfile) -> list[str]:
     edges = [f"{edge:.4g}" for edge in profile.edges[last]]
     if not edges:
         return ["all"]
-    return [f"< {edges[0]}", *(f"{a} to {b}" for a, b in zip(edges, edges[1:], strict=False)), f"≥ {edges[-1]}"]
+    return [f"< {edges[0]}", *(f"{a} to {b}" for a, b in pairwise(edges)), f"≥ {edges[-1]}"]
 
 
 def _values(profile: CategoryProfile) -> list[str]:

@@ -7,7 +7,7 @@ because Evidently's own UI imports by that name what it does not know (EVIDENTLY
 import json
 from typing import Any, ClassVar
 
-import plotly.graph_objects as go
+import plotly.graph_objects as go  # type: ignore[import-untyped]
 from evidently import Dataset
 from evidently.core.metric_types import (
     BoundTest,
@@ -27,10 +27,10 @@ FOUND = "evenkeel"
 """The name of the additional data: one row, whose column ``json`` holds what there is to show."""
 
 
-class Passes(MetricTest):
+class Passes(MetricTest):  # type: ignore[misc]
     """Fails where the check said so: a score over its threshold alone may be chance."""
 
-    class Config:
+    class Config:  # noqa: D106  pydantic's
         type_alias: ClassVar[str] = "monitoring.drift.metric.Passes"
 
     passes: bool
@@ -52,7 +52,7 @@ class Passes(MetricTest):
         return run
 
 
-class _Judged(SingleValueMetric):
+class _Judged(SingleValueMetric):  # type: ignore[misc]
     """A value that the check has judged."""
 
     passes: bool
@@ -61,7 +61,7 @@ class _Judged(SingleValueMetric):
     class Config:
         type_alias: ClassVar[str] = "monitoring.drift.metric._Judged"
 
-    def _default_tests(self, context: Context) -> list[BoundTest]:
+    def _default_tests(self, context: Context) -> list[BoundTest]:  # noqa: ARG002  Evidently's signature
         return [Passes(passes=self.passes, because=self.because).bind_single(self.get_fingerprint())]
 
     def _default_tests_with_reference(self, context: Context) -> list[BoundTest]:
@@ -71,7 +71,7 @@ class _Judged(SingleValueMetric):
 class ColumnDrift(_Judged):
     """Debiased population stability index of one column."""
 
-    class Config:
+    class Config:  # noqa: D106  pydantic's
         type_alias: ClassVar[str] = "monitoring.drift.metric.ColumnDrift"
 
     column: str
@@ -82,14 +82,14 @@ class ColumnDrift(_Judged):
 class WindowDrift(_Judged):
     """Share of features that moved."""
 
-    class Config:
+    class Config:  # noqa: D106  pydantic's
         type_alias: ClassVar[str] = "monitoring.drift.metric.WindowDrift"
 
 
-class ColumnDriftCalculation(SingleValueCalculation[ColumnDrift]):
+class ColumnDriftCalculation(SingleValueCalculation[ColumnDrift]):  # type: ignore[misc]
     """Shows a column."""
 
-    def calculate(self, context: Context, current_data: Dataset, reference_data: Dataset | None) -> SingleValue:
+    def calculate(self, context: Context, *_: Dataset | None) -> SingleValue:
         """The score, with figures and a histogram."""
         found = _found(context)["columns"][self.metric.column]
         result = self.result(found["score"])
@@ -103,10 +103,10 @@ class ColumnDriftCalculation(SingleValueCalculation[ColumnDrift]):
         return f"{self.metric.column}: stability index (moves from {self.metric.threshold:.2f}, {self.metric.method})"
 
 
-class WindowDriftCalculation(SingleValueCalculation[WindowDrift]):
+class WindowDriftCalculation(SingleValueCalculation[WindowDrift]):  # type: ignore[misc]
     """Shows the window as a whole."""
 
-    def calculate(self, context: Context, current_data: Dataset, reference_data: Dataset | None) -> SingleValue:
+    def calculate(self, context: Context, *_: Dataset | None) -> SingleValue:
         """The share, with the window's figures, its alarms, and what this report had to leave out."""
         found = _found(context)["window"]
         result = self.result(found["share"])

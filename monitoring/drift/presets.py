@@ -46,7 +46,7 @@ class Sides:
 
 
 def summary(watched: Watched, window: Window, left_out: dict[str, str]) -> Sides | None:
-    """The watched features of both sides. None where there is nothing to summarise; ``left_out`` is told what is not."""
+    """The watched features of both sides; ``left_out`` is told which are not. None where there is nothing at all."""
     about = watched.project, watched.release.version, watched.reference
     now = read_sample(watched.ledger, *about, window.span, SAMPLE)
     contract = watched.project.contract.columns
@@ -71,16 +71,15 @@ def performance(watched: Watched, window: Window, left_out: dict[str, str]) -> S
     project = watched.project
     frozen = thinned(read_table(watched.bundle.folder / EVALUATION))
     answers = Predictor.load(watched.bundle).predict(to_columns(frozen, project.feature_columns))
-    sides = [
-        _answers(project, window.labelled.prediction, window.labelled.truth),
-        _answers(project, answers, truth(frozen, project)),
-    ]
+    current = _answers(project, window.labelled.prediction, window.labelled.truth)
+    reference = _answers(project, answers, truth(frozen, project))
     if project.target.task == "regression":
         definition = DataDefinition(
             numerical_columns=[_TARGET, _ANSWER], regression=[Regression(target=_TARGET, prediction=_ANSWER)]
         )
-        return _sides(RegressionPreset(), *sides, definition)
-    return _sides(ClassificationPreset(), *sides, _classification([label_text(value) for value in project.classes]))
+        return _sides(RegressionPreset(), current, reference, definition)
+    definition = _classification([label_text(value) for value in project.classes])
+    return _sides(ClassificationPreset(), current, reference, definition)
 
 
 def guarded(
@@ -98,7 +97,7 @@ def guarded(
         try:
             report = Report([*metrics, sides.preset], include_tests=True)
             return _run(report, sides.current, sides.reference, found(), **about)
-        except Exception as exc:  # noqa: BLE001  whatever a preset raises; our own metrics only show
+        except Exception as exc:  # whatever a preset raises: the report goes on without it, and says so
             left_out[type(sides.preset).__name__] = f"it failed with {type(exc).__name__}: {exc}"
     nothing = Dataset.from_pandas(pd.DataFrame({"rows": [0]}), data_definition=DataDefinition())
     return _run(Report(list(metrics), include_tests=True), nothing, None, found(), **about)
@@ -119,10 +118,8 @@ def _run(report: Report, current: Dataset, reference: Dataset | None, found: str
 def _sides(
     preset: MetricOrContainer, current: pd.DataFrame, reference: pd.DataFrame, definition: DataDefinition
 ) -> Sides:
-    current, reference = (
-        Dataset.from_pandas(side, data_definition=definition) for side in (current, reference)
-    )
-    return Sides(preset, current, reference)
+    both = [Dataset.from_pandas(side, data_definition=definition) for side in (current, reference)]
+    return Sides(preset, both[0], both[1])
 
 
 def _features(columns: Mapping[str, Column]) -> DataDefinition:
@@ -139,9 +136,7 @@ def _classification(names: list[str]) -> DataDefinition:
         return DataDefinition(
             numerical_columns=[_POSITIVE], categorical_columns=[_TARGET, _ANSWER], classification=[task]
         )
-    return DataDefinition(
-        categorical_columns=[_TARGET, _ANSWER], classification=[MulticlassClassification(**columns)]
-    )
+    return DataDefinition(categorical_columns=[_TARGET, _ANSWER], classification=[MulticlassClassification(**columns)])
 
 
 def _answers(project: Project, prediction: Prediction, known: NDArray[Any]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from evidently.core.report import Snapshot
 
 from evenkeel.storage import write_bytes
 from monitoring.check import Watched
-from monitoring.drift.content import content, may_show_target, share_moved, shown_columns
+from monitoring.drift.content import content, may_show_target, shown_columns
 from monitoring.drift.metric import ColumnDrift, WindowDrift
 from monitoring.drift.presets import guarded, performance, summary
 from monitoring.result import WindowResult
@@ -34,8 +34,8 @@ class ReportFiles:
 def write_report(home: Path, watched: Watched, window: Window, result: WindowResult, *, pages: bool) -> ReportFiles:
     """Write a window's snapshots, and with ``pages`` their HTML; those of the same window are replaced."""
     left_out: dict[str, str] = {}
-    drift = drift_snapshot(watched, window, result, left_out)
     labels = labels_snapshot(watched, window, result, left_out) if may_show_target(watched) else None
+    drift = drift_snapshot(watched, window, result, left_out)  # the last: it says what both leave out
     place = report_path(home, result)
     snapshot, page = _write(place, drift, pages=pages)
     if labels is None:

@@ -26,7 +26,9 @@ def fill_workspace(folder: Path, project: str, reports: Path) -> int:
     for path in paths:
         snapshot = Snapshot.load(path)
         snapshot.set_name(f"version {path.parent.name}, {path.stem}")
-        workspace.state.write_snapshot(id_, _id(f"{project}/{path.parent.name}/{path.stem}"), snapshot.to_snapshot_model())
+        workspace.state.write_snapshot(
+            id_, _id(f"{project}/{path.parent.name}/{path.stem}"), snapshot.to_snapshot_model()
+        )
     return len(paths)
 
 

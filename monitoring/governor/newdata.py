@@ -6,6 +6,7 @@ base make the same bytes and no row is ever added twice. Rows of windows with br
 upstream failure wrote must not be learnt.
 """
 
+import csv
 import datetime as dt
 import gzip
 import io
@@ -16,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from evenkeel.cells import read_cells
@@ -30,6 +30,7 @@ from evenkeel.storage import replacing
 from monitoring.result import WindowResult
 
 _MOMENT = pa.timestamp("us")
+_BATCH_ROWS = 1 << 16
 _IDS = pa.schema([("id", pa.string())])
 
 
@@ -110,7 +111,7 @@ def next_cutoff(new: NewRows, project: Project) -> dt.datetime | None:
     if project.split.by != "time" or project.split.cutoff is None or not len(new):
         return None
     order = new.times.sort()
-    moment = order[int(len(order) * (1 - project.split.evaluation))].as_py()
+    moment: dt.datetime = order[int(len(order) * (1 - project.split.evaluation))].as_py()
     return max(moment, _naive(project.split.cutoff))
 
 
@@ -126,15 +127,21 @@ def write_raw(table: pa.Table, path: Path, data: Data) -> None:
         if path.name.endswith(".parquet"):
             pq.write_table(table.replace_schema_metadata(None).combine_chunks(), partial, compression="zstd")
             return
-        spelling = "" if "" in data.missing else data.missing[0]
-        if spelling:
-            filled = [pc.fill_null(pc.cast(column, pa.string()), spelling) for column in table.columns]
-            table = pa.table(filled, table.column_names)
-        sink = io.BytesIO()
-        options = pa.csv.WriteOptions(delimiter=data.delimiter, quoting_style="needed")
-        pa.csv.write_csv(table, sink, options)
-        content = sink.getvalue()
-        partial.write_bytes(gzip.compress(content, mtime=0) if path.name.endswith(".gz") else content)
+        with partial.open("wb") as file:
+            # without gzip's own file name and time: the same rows, the same bytes
+            raw = gzip.GzipFile("", "wb", mtime=0, fileobj=file) if path.name.endswith(".gz") else file
+            with io.TextIOWrapper(raw, encoding="utf-8", newline="") as lines:
+                _write_csv(table, lines, data)
+
+
+def _write_csv(table: pa.Table, lines: io.TextIOBase, data: Data) -> None:
+    """As CSVs are commonly written, quotes only where needed; pyarrow's writer quotes every text."""
+    spelling = "" if "" in data.missing else data.missing[0]
+    writer = csv.writer(lines, delimiter=data.delimiter, lineterminator="\n")
+    writer.writerow(table.column_names)
+    for batch in table.to_batches(_BATCH_ROWS):
+        texts = [pc.fill_null(pc.cast(column, pa.string()), spelling).to_pylist() for column in batch.columns]
+        writer.writerows(zip(*texts, strict=True))
 
 
 def read_ids(folder: Path, version: str) -> pa.Array:

@@ -105,7 +105,7 @@ def _last_words(output: str) -> str:
 
 
 def _environment(settings: Settings, workspace: Path) -> dict[str, str]:
-    """This process's, with every path absolute and the rooms importable."""
+    """What a child gets: our own environment, with every path absolute and the rooms importable."""
     rooms = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     home, work = str(settings.home.resolve()), str(workspace.resolve())
     return {

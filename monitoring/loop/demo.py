@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     """Show the loop; 0 where it closed. Whatever happens, no process is left behind."""
     parser = argparse.ArgumentParser(prog="python -m monitoring demo", description=__doc__)
     parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, interrupt)
+    listen_to_interrupts()
     settings = read_settings()
     timeline = Timeline()
     try:
@@ -115,6 +115,11 @@ def _point(stage: Stage, page: Path) -> None:
     )
 
 
-def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  what signal calls it with
-    """Make SIGTERM what Ctrl-C is."""
+def listen_to_interrupts() -> None:
+    """Make SIGTERM what Ctrl-C is; and Ctrl-C too where whoever started us had it ignored (``make demo &``)."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  what signal calls it with
     raise KeyboardInterrupt

@@ -5,14 +5,13 @@ a past. The exit code is 0 where every outcome was the one expected.
 """
 
 import argparse
-import signal
 import sys
 import time
 from dataclasses import dataclass
 
 from evenkeel.errors import EvenkeelError
 from evenkeel.settings import read_settings
-from monitoring.loop.demo import interrupt
+from monitoring.loop.demo import listen_to_interrupts
 from monitoring.loop.faults import DRILLS, TOUGH, Drill, set_up
 from monitoring.loop.stage import Stage
 
@@ -31,7 +30,7 @@ def main(arguments: list[str]) -> int:
     """Run all drills; 0 where all passed. Whatever happens, no process is left behind."""
     parser = argparse.ArgumentParser(prog="python -m monitoring drill", description=__doc__)
     parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, interrupt)
+    listen_to_interrupts()
     settings = read_settings()
     folder = settings.home / "drill"
     try:

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import secrets
+import signal
 import time
 from pathlib import Path
 from shutil import copyfile, rmtree
@@ -62,6 +63,8 @@ class Stage:
         return self
 
     def __exit__(self, *error: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave half of them behind
+            signal.signal(number, signal.SIG_IGN)
         self.children.__exit__(*error)
         for run in self.runs():
             if run.ended is None and run.pid:

@@ -101,7 +101,12 @@ class Telling:
         url = f"http://127.0.0.1:{self._ports['webhook']}/alerts"
         credentials = {"authorization": {"credentials": self._token}}
         governor = {"url": url, "send_resolved": False, "http_config": credentials}
-        route = {"receiver": "governor", "matchers": ["action=retrain"], "group_by": ["model"], "group_wait": "1s"}
+        route = {
+            "receiver": "governor",
+            "matchers": ["action=retrain"],
+            "group_by": ["model", "model_version"],
+            "group_wait": "1s",
+        }
         return {
             "route": {"receiver": "people", "routes": [route | {"group_interval": "5s", "repeat_interval": "1h"}]},
             "receivers": [{"name": "people"}, {"name": "governor", "webhook_configs": [governor]}],

@@ -18,6 +18,7 @@ from evenkeel.config.project import Project
 from evenkeel.encoder import Encoder, fit_encoder
 from evenkeel.encoder.dates import date_part
 from evenkeel.encoder.encoder import Category, Number
+from evenkeel.encoder.row import RowEncoder
 from evenkeel.errors import EncodingError
 from evenkeel.table import to_columns
 from tests.components import learnable
@@ -181,6 +182,37 @@ def test_one_row_encodes_as_it_does_among_many_and_after_json(standardise: bool,
     assert matrix.shape == (table.num_rows, fitted.width) == (table.num_rows, len(fitted.feature_names))
     singles = [{name: values[row : row + 1] for name, values in columns.items()} for row in range(table.num_rows)]
     np.testing.assert_array_equal(np.concatenate([read_back.encode(single, 1) for single in singles]), matrix)
+
+
+CELLS = st.fixed_dictionaries(
+    {
+        "age": st.floats(allow_infinity=False),
+        "income": st.floats(allow_infinity=False),
+        "town": st.sampled_from([*learnable.TOWNS, "Nowhere", "", None]),
+        "floor": st.sampled_from(["1", "2", "3", "4", None]),
+        "member": st.sampled_from([0.0, 1.0, NAN]),
+        "since": st.none() | st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31)),
+    }
+)
+
+
+@pytest.mark.parametrize("encode", ["onehot", "ordinal"])
+@pytest.mark.parametrize("standardise", [True, False])
+def test_a_single_request_is_encoded_bit_for_bit_as_a_table_is(standardise: bool, encode: str) -> None:
+    """Servers have a way of their own for one row."""
+    parts = ["year", "month", "day", "weekday", "hour", "days"]
+    chosen = learnable.project(features={"category": {"encode": encode, "min_count": 70}, "date": {"parts": parts}})
+    encoder = fit_encoder(to_columns(learnable.table(), chosen.feature_columns), chosen, standardise=standardise)
+    single = RowEncoder(encoder)
+
+    @given(CELLS)
+    def same(row: dict[str, Any]) -> None:
+        dtypes: dict[str, Any] = {"since": "datetime64[us]", "town": object, "floor": object}
+        columns = {name: np.array([value], dtypes.get(name, np.float64)) for name, value in row.items()}
+        with np.errstate(over="ignore"):
+            assert single.encode(row).tobytes() == encoder.encode(columns, 1).tobytes()
+
+    same()
 
 
 def test_no_rows_are_a_matrix_without_rows() -> None:

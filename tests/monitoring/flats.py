@@ -93,7 +93,7 @@ def make_bundle(folder: Path, project: Project) -> Bundle:
     weights, *_ = np.linalg.lstsq(np.column_stack([encoded, np.ones(len(encoded))]), truth(rows, project) - 0.5)
     (folder / PROJECT).write_text(project.to_parameter())
     (folder / ENCODER).write_text(encoder.to_json())
-    (folder / ONNX).write_bytes(_linear(6 * weights))
+    (folder / ONNX).write_bytes(_linear(np.asarray(6 * weights, np.float64)))
     write_table(frozen, folder / EVALUATION)
     manifest = Manifest(
         name=project.name,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from numpy.typing import NDArray
 
 from evenkeel.config import Project
 from evenkeel.errors import DataError, StorageError
@@ -26,8 +27,8 @@ from tests.monitoring.flats import flats as flats
 LATER = START + 2 * HOUR
 
 
-def truth_of(table: pa.Table) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    return table["dear"].to_numpy(zero_copy_only=False)
+def truth_of(table: pa.Table) -> NDArray[np.bool_]:
+    return np.asarray(table["dear"].to_numpy(zero_copy_only=False), bool)
 
 
 def serve_hours(flats: Flats, count: int, *, labelled: bool = True, first: int = 0, **kind: float) -> None:
@@ -208,7 +209,9 @@ def test_a_ledger_file_that_is_none_is_named_and_earlier_windows_are_kept(flats:
         check(flats.watched(), flats.home, LATER)
 
 
-def test_nothing_released_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_released_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("EVENKEEL_HOME", str(tmp_path))
     assert main(["check"]) == 1
     assert "make pipeline-run" in capsys.readouterr().err

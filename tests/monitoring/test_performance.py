@@ -1,9 +1,11 @@
 """Live performance: the metric that the gate judged, with its interval, against its value at registration."""
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from evenkeel.bundle import Bundle
 from evenkeel.certificate import Certificate, Check, Interval
@@ -21,14 +23,14 @@ from tests.monitoring.flats import flats_project
 SPAN = Span(dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime(2026, 1, 2, tzinfo=dt.UTC))
 
 
-def classifier(rows: int, separation: float, seed: int = 0) -> tuple[Prediction, "np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+def classifier(rows: int, separation: float, seed: int = 0) -> tuple[Prediction, NDArray[np.int64]]:
     random = np.random.default_rng(seed)
     truth = random.integers(0, 2, rows)
     positive = 1 / (1 + np.exp(-random.normal(separation * (2 * truth - 1))))
     return classify(np.column_stack([1 - positive, positive]), 0.5), truth
 
 
-def window(prediction: Prediction, truth: "np.ndarray[tuple[int], np.dtype[np.float64]]", labelled: int) -> Window:
+def window(prediction: Prediction, truth: NDArray[Any], labelled: int) -> Window:
     rows = len(truth)
     part = Prediction(
         prediction.values[:labelled],

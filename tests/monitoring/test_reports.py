@@ -59,7 +59,11 @@ def content(path: Path) -> dict[str, Any]:
 
 
 def failed_tests(path: Path) -> set[str]:
-    return {test["name"].split(":")[0] for test in content(path)["tests"] if test["status"] == "FAIL" and test["id"] == "evenkeel"}
+    return {
+        test["name"].split(":")[0]
+        for test in content(path)["tests"]
+        if test["status"] == "FAIL" and test["id"] == "evenkeel"
+    }
 
 
 def test_the_snapshot_says_what_the_result_says(flats: Flats) -> None:
@@ -162,7 +166,12 @@ def test_pages_are_of_windows_with_an_alarm_and_the_first_of_a_day(flats: Flats)
 def test_old_reports_go(tmp_path: Path) -> None:
     folder = tmp_path / "1"
     folder.mkdir()
-    for name in ("20261001T000000Z.json", "20261001T000000Z.html", "20261001T000000Z-labels.html", "20261101T000000Z.json"):
+    for name in (
+        "20261001T000000Z.json",
+        "20261001T000000Z.html",
+        "20261001T000000Z-labels.html",
+        "20261101T000000Z.json",
+    ):
         (folder / name).touch()
     (folder / ".20261001T000000Z.json.partial").touch()
     remove_old(tmp_path, dt.datetime(2026, 10, 15, tzinfo=dt.UTC))

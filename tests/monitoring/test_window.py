@@ -1,6 +1,7 @@
 """Windows of the ledger: what is counted, of whom, and that its files' order and number do not matter."""
 
 import datetime as dt
+import itertools
 import random
 from pathlib import Path
 
@@ -129,7 +130,7 @@ def test_files_in_any_number_and_order_give_the_same_result(
     whole: WindowResult, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], order: random.Random
 ) -> None:
     edges = [0, *sorted(cuts), ROWS]
-    sizes = list(np.diff(edges))
+    sizes = [after - before for before, after in itertools.pairwise(edges)]
     flats = Flats(tmp_path_factory.mktemp("parts"), bundle)
     assert _judged(flats, sizes, order) == whole
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from evenkeel.bundle import open_bundle
+from evenkeel.code import LOCK
 from evenkeel.release import Release
 from evenkeel.settings import Settings
 from evenkeel.tracking import champion
@@ -23,7 +24,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def workspace(tmp_path: Path, repository: Path) -> Path:
-    """A workspace with the tumours project, its data not yet made."""
+    """A copy of the checkout with the tumours project, its data not yet made: nobody edits its code meanwhile."""
+    for room in ("evenkeel", "components", "pipelines"):
+        shutil.copytree(repository / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(repository / LOCK, tmp_path)
     for name in ("conf/tumours.yaml", "data/tumours.parquet.dvc"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(repository / name, tmp_path / name)
@@ -31,18 +35,13 @@ def workspace(tmp_path: Path, repository: Path) -> Path:
 
 
 @pytest.fixture
-def command(workspace: Path, repository: Path) -> Callable[..., subprocess.Popen[str]]:
-    environment = {
-        **os.environ,
-        "EVENKEEL_WORKSPACE": str(workspace),
-        "EVENKEEL_HOME": str(workspace / ".evenkeel"),
-        "HOME": str(workspace),
-    }
+def command(workspace: Path) -> Callable[..., subprocess.Popen[str]]:
+    environment = {**os.environ, "HOME": str(workspace)}
 
     def start(*words: str) -> subprocess.Popen[str]:
         line = [sys.executable, "-m", "pipelines", "run", "tumours", *words]
         pipe = subprocess.PIPE
-        return subprocess.Popen(line, cwd=repository, env=environment, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(line, cwd=workspace, env=environment, stdout=pipe, stderr=pipe, text=True)
 
     return start
 

@@ -21,5 +21,5 @@ def test_what_a_server_imports_exists_and_leaves_it_with_one_thread(server: str,
 
 
 def test_every_box_has_its_server() -> None:
-    assert set(SERVER_OF) == set(NEEDS)
+    assert set(SERVER_OF) == set(NEEDS) - {"monitor"}  # which runs on clusters alone
     assert set(SERVER_OF.values()) == set(SERVERS)
