@@ -126,7 +126,7 @@ def _array(column: pa.ChunkedArray, kind: ColumnType) -> NDArray[Any]:
 
 def _words(column: pa.ChunkedArray) -> NDArray[Any]:
     """The texts as objects; equal cells share one, which is most of what a large table would weigh."""
-    whole = column.combine_chunks().dictionary_encode()
+    whole = column.dictionary_encode().unify_dictionaries().combine_chunks()
     values = np.array([*whole.dictionary.to_pylist(), None], dtype=object)
     found: NDArray[Any] = values[pc.fill_null(whole.indices, len(values) - 1).to_numpy(zero_copy_only=False)]
     return found

@@ -11,6 +11,7 @@ from monitoring.window import Window
 
 PREDICTION = "prediction"
 LABEL = "label"
+_MINUTE = "%Y-%m-%d %H:%M"
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,18 @@ def share_moved(result: WindowResult) -> float:
 
 def _window(result: WindowResult, left_out: dict[str, str]) -> dict[str, Any]:
     live = result.performance
-    value = f"{_text(live.value)} [{_text(live.low)}, {_text(live.high)}]"
+    interval = "" if live.low is None else f" [{_text(live.low)}, {_text(live.high)}]"
     alarms = [f"{raised.alarm} since {raised.since:%Y-%m-%d %H:%M} UTC: {raised.detail}" for raised in result.alarms]
     notes = {"Alarms": "\n\n".join(alarms) or "none"}
     if left_out:
         notes["Left out of this report"] = "\n\n".join(f"{name}: {reason}" for name, reason in left_out.items())
     return {
-        "title": f"{result.project} version {result.version}, {result.start:%Y-%m-%d %H:%M} to {result.end:%H:%M} UTC",
+        "title": f"{result.project} version {result.version}, {result.start:{_MINUTE}} to {result.end:{_MINUTE}} UTC",
         "share": share_moved(result),
         "figures": {
             "predictions": f"{result.rows:,}",
             "features moved": f"{len(result.moved)} of {len(result.features)}",
-            f"live {live.metric} ({live.state})": value if live.value is not None else "unknown yet",
+            f"live {live.metric}{interval}, {live.state}": _text(live.value),
             f"{live.metric} at registration": f"{live.baseline:.3f}",
             f"{live.metric} estimated without labels": _text(live.estimated),
             "labelled": f"{live.coverage:.0%}",

@@ -129,5 +129,6 @@ def _histogram(cells: dict[str, Any]) -> go.Figure:
     sides = {"training": "#9aa5b1", "window": "#c8102e"}
     bars = [go.Bar(x=cells["names"], y=cells[side], name=side, marker_color=color) for side, color in sides.items()]
     figure = go.Figure(bars)
-    figure.update_layout(barmode="group", yaxis={"tickformat": ".0%"}, xaxis={"type": "category"}, height=300)
+    margin = {"l": 40, "r": 20, "t": 20, "b": 40}
+    figure.update_layout(barmode="group", yaxis={"tickformat": ".0%"}, xaxis={"type": "category"}, margin=margin)
     return figure

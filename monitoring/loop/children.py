@@ -72,7 +72,9 @@ class Children:
 
     def finish(self, name: str) -> int:
         """Wait until a process ends; its exit code."""
-        return self._running.pop(name).wait()
+        code = self._running[name].wait()
+        del self._running[name]  # not before: an interrupted wait must leave it to be ended
+        return code
 
     def ended(self, name: str) -> bool:
         """Whether a process has ended, of itself or by a crash."""

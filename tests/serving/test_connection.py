@@ -1,9 +1,12 @@
 """HTTP/1.1 as bytes over a real socket: order, limits, and what is no request."""
 
+import asyncio
+import re
 import socket
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import httpx
 import orjson
@@ -12,10 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evenkeel.bundle import Bundle
+from serving.app import create_app
 from serving.connection import wire_form
-from serving.http import Reply
+from serving.http import Call, Reply
+from serving.metrics import Metrics
+from serving.model import Slot
+from serving.turns import Turns
 from tests.serving.bundles import make_rows
-from tests.serving.running import Running
+from tests.serving.running import Running, start, wait_until
 
 BODY = orjson.dumps({"rows": make_rows(1)})
 PROBE = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -35,8 +42,6 @@ def chunked(body: bytes, size: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def server(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    from tests.serving.running import start
-
     running = start(tmp_path_factory.mktemp("server"), "--bundle", str(bundle.folder), "--ledger", "none", ready=True)
     yield running
     running.kill()
@@ -93,7 +98,7 @@ def test_a_large_request_between_small_ones_keeps_its_place(say: Say) -> None:
 def test_however_the_bytes_are_cut_the_answer_is_the_same(say: Say, cuts: list[int], size: int, whole: bool) -> None:
     request = post(BODY) if whole else post(chunked(BODY, size), "transfer-encoding: chunked")
     edges = sorted({0, *(cut for cut in cuts if cut < len(request)), len(request)})
-    told = say(*(request[a:b] for a, b in zip(edges, edges[1:], strict=False)))
+    told = say(*(request[a:b] for a, b in pairwise(edges)))
     assert [status for status, _, _ in told] == [200, 200]
     assert orjson.loads(told[0][2])["model"] == "people"
 
@@ -159,8 +164,7 @@ def test_a_client_that_reads_nothing_is_not_answered_without_end(server: Running
     large = post(orjson.dumps({"rows": make_rows(2000)}))
     with socket.create_connection(("127.0.0.1", server.port), timeout=2) as connection:
         with pytest.raises(TimeoutError):
-            while True:
-                connection.sendall(large)
+            connection.sendall(large * 500)
         assert httpx.get(f"{server.url}/readyz", timeout=10).status_code == 200
 
 
@@ -173,11 +177,42 @@ def test_what_an_answer_is_as_bytes() -> None:
 
 
 def test_servers_hold_nothing_that_can_unpickle(serve: Callable[..., Running], bundle: Bundle, tmp_path: Path) -> None:
-    server = serve("--bundle", str(bundle.folder), "--ledger", str(tmp_path / "ledger"), "--drain", "0")
+    """Though it is installed here: pyarrow would import pandas with its first array."""
+    folder = tmp_path / "ledger"
+    server = serve("--bundle", str(bundle.folder), "--ledger", str(folder), "--ledger-interval", "0.1", "--drain", "0")
     assert httpx.post(f"{server.url}/predict", content=BODY).status_code == 200
-    maps = Path(f"/proc/{server.process.pid}/maps")
-    if not maps.is_file():
-        pytest.skip("this system does not tell what a process holds")
-    held: Any = maps.read_text
-    assert server.terminate() == 0 if "pandas" in held() else True
-    assert "/pandas/" not in (held() if server.process.poll() is None else "")
+    wait_until(lambda: list(folder.rglob("*.parquet")), 10)
+    held = Path(f"/proc/{server.process.pid}/maps").read_text(encoding="utf-8")
+    assert "pyarrow" in held
+    assert not {"pandas", "sklearn", "scipy"} & set(re.findall(r"site-packages/(\w+)/", held))
+
+
+def test_the_loop_looks_up_between_slices_and_keeps_the_order(slot: Slot, metrics: Metrics) -> None:
+    """A probe waits for a slice, never for a backlog."""
+    gate = create_app(slot, metrics)
+    told: list[int] = []
+
+    def call(number: int) -> None:
+        asked = Call("POST", "/predict", b"", {})
+        gate.open(asked)
+        asked.add(BODY)
+        if turns.take(asked, lambda _: told.append(number)) is not None:
+            told.append(number)
+
+    async def run() -> list[int]:
+        nonlocal turns
+        turns = Turns(gate)
+        for number in range(500):
+            call(number)
+        rounds = [len(told)]
+        while len(told) < 500:
+            await asyncio.sleep(0)
+            rounds.append(len(told))
+        turns.stop()
+        return rounds
+
+    turns: Turns = cast("Turns", None)
+    rounds = asyncio.run(run())
+    assert rounds[0] >= 1  # a lone request does not wait
+    assert len([count for count in rounds if count < 500]) >= 3
+    assert told == list(range(500))

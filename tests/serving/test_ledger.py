@@ -1,8 +1,13 @@
 """What was answered can be read back; what cannot be written is counted and never in the way."""
 
+import contextlib
 import datetime as dt
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pyarrow.dataset as ds
 import pytest
 
@@ -12,8 +17,9 @@ from serving.app import create_app
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot, load_model
+from tests.s3 import Bucket
 from tests.serving.bundles import make_rows
-from tests.serving.running import Asked, wait_until
+from tests.serving.running import Asked, Running, wait_until
 
 ROWS = make_rows(5, seed=11)
 
@@ -148,3 +154,61 @@ def test_what_cannot_be_written_now_is_written_when_it_can(slot: Slot, metrics: 
     wait_until(lambda: metrics.registry.get_sample_value("ml_prediction_log_rows_total") == 10, 10)
     ledger.close(5)
     assert read_predictions(str(tmp_path), "people").num_rows == 10
+
+
+def test_a_ledger_on_s3_survives_its_store_going_away(slot: Slot, metrics: Metrics, bucket: Bucket) -> None:
+    ledger = Ledger(f"{bucket.uri}/ledger", metrics, salt="pepper", interval=0.1)
+    asked = Asked(create_app(slot, metrics, ledger=ledger))
+    asked.post("/predict", {"rows": ROWS})
+    wait_until(lambda: metrics.registry.get_sample_value("ml_prediction_log_rows_total") == 5, 20)
+    store = boto3.client("s3", endpoint_url=bucket.endpoint, region_name="us-east-1")
+    for item in store.list_objects_v2(Bucket=bucket.name)["Contents"]:
+        store.delete_object(Bucket=bucket.name, Key=item["Key"])
+    store.delete_bucket(Bucket=bucket.name)
+    asked.post("/predict", {"rows": ROWS})
+    wait_until(lambda: metrics.registry.get_sample_value("ml_prediction_log_write_failures_total") or 0, 30)
+    assert asked.post("/predict", {"rows": ROWS}).status_code == 200
+    store.create_bucket(Bucket=bucket.name)
+    ledger.close(30)
+    assert read_predictions(f"{bucket.uri}/ledger", "people").num_rows == 10
+    assert not metrics.registry.get_sample_value("ml_prediction_log_dropped_total", {"reason": "shutdown"})
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount")
+    command = [str(mount), "-t", "tmpfs", "-o", "size=64k", "none", str(place)]
+    if mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_costs_no_answer_and_nothing_once_there_is_room(
+    slot: Slot, metrics: Metrics, small_disk: Path
+) -> None:
+    ballast = small_disk / "ballast"
+    with contextlib.suppress(OSError), ballast.open("wb") as file:
+        for _ in range(64):
+            file.write(bytes(1024))
+            file.flush()
+    ledger = Ledger(str(small_disk / "ledger"), metrics, salt="pepper", interval=0.1)
+    asked = Asked(create_app(slot, metrics, ledger=ledger))
+    assert asked.post("/predict", {"rows": ROWS}).status_code == 200
+    wait_until(lambda: metrics.registry.get_sample_value("ml_prediction_log_write_failures_total") or 0, 20)
+    assert asked.post("/predict", {"rows": ROWS}).status_code == 200
+    ballast.unlink()
+    ledger.close(20)
+    assert read_predictions(str(small_disk / "ledger"), "people").num_rows == 10
+    assert not [path for path in small_disk.rglob("*") if path.is_file() and path.suffix != ".parquet"]
+
+
+def test_hashing_without_a_salt_is_warned_of(serve: Callable[..., Running], bundle: Bundle, tmp_path: Path) -> None:
+    server = serve("--bundle", str(bundle.folder), "--ledger", str(tmp_path / "ledger"), "--drain", "0")
+    warnings = [line for line in server.lines() if line["level"] == "warning"]
+    assert [line["columns"] for line in warnings] == [["person", "town"]]
+    server = serve("--bundle", str(bundle.folder), "--ledger", "none", "--drain", "0")
+    assert not [line for line in server.lines() if line["level"] == "warning"]
