@@ -13,7 +13,7 @@ from evenkeel.config.features import DatePart
 from evenkeel.encoder.encoder import Encoder
 from evenkeel.prediction import FloatArray
 
-_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001  moments are naive UTC
+_EPOCH = dt.datetime(1970, 1, 1)
 _MICROSECOND = dt.timedelta(microseconds=1)
 _DAY = 86_400_000_000.0
 """Microseconds."""

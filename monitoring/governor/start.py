@@ -66,6 +66,9 @@ def main(arguments: list[str]) -> int:
         outcome, detail = _retrain(run, options.flight, settings, state)
     except EvenkeelError as error:
         outcome, detail = "failed", f"{type(error).__name__}: {error}"
+    except Exception as error:  # a defect of ours must not pass for a killed process
+        state.end(run.id, "failed", f"{type(error).__name__}: {error}; see the log", _now())
+        raise
     print(f"{outcome}: {detail}", flush=True)
     state.end(run.id, outcome, detail, _now())
     os.close(options.flight)  # in this order: a free flight without an end means a run that was killed
@@ -78,7 +81,8 @@ def _retrain(run: Run, lock: int, settings: Settings, state: State) -> tuple[Out
     environment = _environment(settings, prepared.workspace)
     # in the lock's hands only: a child that is left behind must keep the next run from starting
     data = [sys.executable, "-m", "components", "data", "add", str(prepared.data)]
-    subprocess.run(data, env=environment, pass_fds=[lock], check=True)
+    if subprocess.run(data, env=environment, pass_fds=[lock], check=False).returncode:
+        return "failed", f"{prepared.data} did not become a data version; see the log"
     version = prepared.commit(settings)
     state.trains_on(run.id, version)
     verb = "submit" if settings.kfp_host else "run"

@@ -11,6 +11,8 @@ from serving.app import create_app
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot, load_model
+from tests.s3 import bucket as bucket
+from tests.s3 import s3_endpoint as s3_endpoint
 from tests.serving.bundles import make_bundle, make_project
 from tests.serving.running import Asked, Running, start
 
