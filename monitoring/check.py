@@ -166,8 +166,8 @@ def summary(result: WindowResult) -> str:
     value = f"{live.metric} {live.value:.3f}" if live.value is not None else f"{live.metric} unknown yet"
     alarms = "; ".join(f"{raised.alarm}: {raised.detail}" for raised in result.alarms) or "no alarm"
     return (
-        f"{result.project} v{result.version} {result.start:%Y-%m-%d %H:%M} to {result.end:%Y-%m-%d %H:%M}: {result.rows} rows,"
-        f" {len(result.moved)} of {len(result.features)} features moved, {value}"
+        f"{result.project} v{result.version} {result.start:%Y-%m-%d %H:%M} to {result.end:%Y-%m-%d %H:%M}:"
+        f" {result.rows} rows, {len(result.moved)} of {len(result.features)} features moved, {value}"
         f" ({live.coverage:.0%} labelled); {alarms}"
     )
 

@@ -87,11 +87,15 @@ class Door:
         entities = [row.get(self._id) for row in rows] if self._id is not None and self._id in rows[0] else None
         return self._enter(columns, len(rows), entities, found)
 
-    def columns(self, columns: Mapping[str, Values]) -> Entry:
+    def columns(self, columns: Mapping[str, Values]) -> AnyEntry:
         """Rows as column -> values. Raises RefusedError with all problems of the request."""
         found = Found(self._limits.max_problems)
         rows = _height(columns)
         self._count(rows)
+        if rows == 1 and all(type(values) is list for values in columns.values()):
+            single = self._single({name: values[0] for name, values in columns.items()})
+            if single is not None:
+                return single
         self._strangers(columns, None, found)
         return self._enter(columns, rows, columns.get(self._id) if self._id else None, found)
 

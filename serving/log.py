@@ -33,5 +33,5 @@ def log_as_json() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for name in ("uvicorn.error", "botocore", "urllib3"):
+    for name in ("botocore", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -79,7 +79,9 @@ def performance(watched: Watched, window: Window, left_out: dict[str, str]) -> S
         )
         return _sides(RegressionPreset(), current, reference, definition)
     definition = _classification([label_text(value) for value in project.classes])
-    return _sides(ClassificationPreset(), current, reference, definition)
+    # it makes labels of probabilities itself: by the model's threshold, not by a half
+    preset = ClassificationPreset(probas_threshold=watched.bundle.manifest.threshold)
+    return _sides(preset, current, reference, definition)
 
 
 def guarded(

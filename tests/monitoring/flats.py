@@ -99,7 +99,7 @@ def make_bundle(folder: Path, project: Project) -> Bundle:
         name=project.name,
         task="binary",
         classes=project.classes,
-        threshold=0.5,
+        threshold=0.4,
         portable="onnx",
         estimator=project.model.estimator,
         params={},

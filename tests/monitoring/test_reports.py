@@ -99,6 +99,19 @@ def test_pages_stand_by_themselves_and_name_nothing_sensitive(flats: Flats) -> N
     assert "stability index" in files.page.read_text()
 
 
+def test_evidently_judges_the_answers_that_were_given(flats: Flats) -> None:
+    """Not those that a threshold of a half would have given; one class only is no test of that."""
+    served(flats)
+    _, files = reported(flats)
+    assert files.labels is not None
+    labelled = read(flats.watched(), Span(START, START + HOUR)).labelled
+    assert labelled.prediction.labels is not None
+    values = {found["metric_name"]: found["value"] for found in content(files.labels)["metrics"]}
+    (accuracy,) = [value for name, value in values.items() if name.startswith("Accuracy")]
+    assert accuracy == pytest.approx(np.mean(labelled.prediction.labels == labelled.truth))
+    assert np.mean(labelled.prediction.labels == (labelled.prediction.probabilities[:, 1] >= 0.5)) < 1  # type: ignore[index]
+
+
 def test_few_labels_are_said_and_no_report_on_them_is_written(flats: Flats) -> None:
     served(flats, labels=20)
     _, files = reported(flats)

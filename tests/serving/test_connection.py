@@ -6,7 +6,6 @@ import socket
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
 
 import httpx
 import orjson
@@ -192,7 +191,7 @@ def test_the_loop_looks_up_between_slices_and_keeps_the_order(slot: Slot, metric
     gate = create_app(slot, metrics)
     told: list[int] = []
 
-    def call(number: int) -> None:
+    def call(turns: Turns, number: int) -> None:
         asked = Call("POST", "/predict", b"", {})
         gate.open(asked)
         asked.add(BODY)
@@ -200,10 +199,9 @@ def test_the_loop_looks_up_between_slices_and_keeps_the_order(slot: Slot, metric
             told.append(number)
 
     async def run() -> list[int]:
-        nonlocal turns
         turns = Turns(gate)
         for number in range(500):
-            call(number)
+            call(turns, number)
         rounds = [len(told)]
         while len(told) < 500:
             await asyncio.sleep(0)
@@ -211,7 +209,6 @@ def test_the_loop_looks_up_between_slices_and_keeps_the_order(slot: Slot, metric
         turns.stop()
         return rounds
 
-    turns: Turns = cast("Turns", None)
     rounds = asyncio.run(run())
     assert rounds[0] >= 1  # a lone request does not wait
     assert len([count for count in rounds if count < 500]) >= 3
