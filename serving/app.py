@@ -1,18 +1,20 @@
-"""The application: protocols over one data plane, behind one gate."""
+"""The application: protocols over one data plane, behind one gate.
+
+Protocols, probes and metrics are handlers of our own HTTP layer. Pages, descriptions and labels are FastAPI's, which is
+imported when the first of them is asked for: a server that only predicts never holds it.
+"""
 
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from serving.auth import Keys
-from serving.feedback import Feedback
+from serving.bridge import Application, Bridge
 from serving.gate import Gate, Methods
 from serving.http import TEXT, Call, Handler, Reply, Route
-from serving.landing import Landing
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot
-from serving.pages import Pages
 from serving.plane import Listener, Plane
 from serving.rest import Rest
 from serving.shadow import Shadow
@@ -37,18 +39,19 @@ def create_app(
 
 
 def _routes(plane: Plane, ledger: Ledger | None, *, keys: bool) -> dict[str, Methods]:
-    pages, landing = Pages(plane, keys=keys), Landing(plane, keys=keys)
+    pages = Bridge(lambda: _pages(plane, ledger, keys=keys)).answer
+    page = Route(pages, aside=True)
     v1, v2 = V1(plane), V2(plane)
     return {
-        "/": {"GET": Route(landing.show), "POST": plane.inference(landing.answer)},
+        "/": {"GET": page, "POST": plane.inference(pages, aside=True)},
+        "/docs": {"GET": page},
+        "/openapi.json": {"GET": page},
+        "/model": {"GET": page},
+        "/feedback": {"POST": page},
         "/predict": {"POST": plane.inference(Rest(plane).predict)},
-        "/feedback": {"POST": Route(Feedback(plane, ledger).take)},
         "/healthz": {"GET": Route(v2.live)},
         "/readyz": {"GET": Route(v2.ready)},
         "/metrics": {"GET": Route(_metrics(plane.metrics.registry))},
-        "/model": {"GET": Route(pages.card)},
-        "/docs": {"GET": Route(pages.docs)},
-        "/openapi.json": {"GET": Route(pages.document)},
         "/v2": {"GET": Route(v2.server)},
         "/v2/": {"GET": Route(v2.server)},
         "/v2/health/live": {"GET": Route(v2.live)},
@@ -70,6 +73,12 @@ def _model_routes(plane: Plane) -> Mapping[str, Mapping[str, Methods]]:
             "": {"GET": Route(v1.model)},
         },
     }
+
+
+def _pages(plane: Plane, ledger: Ledger | None, *, keys: bool) -> Application:
+    from serving.pages import create_pages  # a quarter of a second, and memory, only where pages are read
+
+    return create_pages(plane, ledger, keys=keys)
 
 
 def _metrics(registry: CollectorRegistry) -> Handler:

@@ -32,10 +32,11 @@ Handler = Callable[["Call"], Reply]
 
 
 class Route(NamedTuple):
-    """Who answers. ``heavy``: requests that the model answers, which others must not wait for."""
+    """Who answers. ``heavy``: the model does, which others must not wait for; ``aside``: in the thread of pages."""
 
     handler: Handler
     heavy: bool = False
+    aside: bool = False
 
 
 class Call:

@@ -1,34 +1,88 @@
-"""What is for people, and for tools that read descriptions: the model's card, the API's document and page."""
+"""What is for people, and for tools that read descriptions, as a FastAPI application.
 
-from typing import Any
+The model's card, the API's document and page, the landing page, and labels. What has to be fast is answered below it.
+"""
 
-from serving.http import Call, Reply, encode
-from serving.landing import PAGE
-from serving.model import Model
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+
+from serving.feedback import Feedback
+from serving.http import Call, Reply, encode, refused
+from serving.landing import PAGE, Landing
+from serving.ledger import Ledger
+from serving.model import Model, Slot
 from serving.openapi import document
 from serving.plane import Plane
+from serving.problem import RefusedError
 from serving.reference import render_reference
 
 
-class Pages:
-    """The pages of the model in use."""
+def _call(request: Request) -> Call:
+    call: Call = request.state.call
+    return call
 
-    def __init__(self, plane: Plane, *, keys: bool) -> None:
-        self._plane = plane
+
+Asked = Annotated[Call, Depends(_call)]
+"""The request as the gate let it in."""
+
+
+class Pages(FastAPI):
+    """An application whose document is the model's: made from the contract of the one in use, with its examples."""
+
+    def __init__(self, slot: Slot, *, keys: bool) -> None:
+        super().__init__(docs_url=None, redoc_url=None, openapi_url=None)  # FastAPI's page loads scripts from a CDN
+        self._slot = slot
         self._keys = keys
 
-    def card(self, _: Call) -> Reply:
-        """``GET /model``: which model answers, since when, and what was proved about it."""
-        return encode(card(self._plane.model()))
+    def openapi(self) -> dict[str, Any]:
+        """The document of the model in use."""
+        return document(self._slot.model, keys=self._keys)
 
-    def document(self, _: Call) -> Reply:
-        """``GET /openapi.json``."""
-        return encode(document(self._plane.slot.model, keys=self._keys))
 
-    def docs(self, _: Call) -> Reply:
-        """``GET /docs``."""
-        content = render_reference(document(self._plane.slot.model, keys=self._keys))
-        return Reply(200, content.encode(), PAGE)
+def create_pages(plane: Plane, ledger: Ledger | None, *, keys: bool) -> Pages:
+    """The application over a data plane. ``keys``: callers need one, so pages say how to send it."""
+    app = Pages(plane.slot, keys=keys)
+    landing, feedback = Landing(plane, keys=keys), Feedback(plane, ledger)
+    app.add_exception_handler(RefusedError, _refused)
+
+    @app.get("/")
+    async def show(call: Asked) -> Response:
+        return _response(landing.show(call))
+
+    @app.post("/")
+    async def answer(call: Asked) -> Response:
+        return _response(landing.answer(call))
+
+    @app.post("/feedback")
+    async def take(call: Asked) -> Response:
+        return _response(feedback.take(call))
+
+    @app.get("/model")
+    async def model() -> Response:
+        return _response(encode(card(plane.model())))
+
+    @app.get("/docs")
+    async def docs() -> Response:
+        return _response(Reply(200, render_reference(app.openapi()).encode(), PAGE))
+
+    @app.get("/openapi.json")
+    async def openapi() -> Response:
+        return _response(encode(app.openapi()))
+
+    return app
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status)
+    response.raw_headers.extend(reply.headers)
+    return response
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if not isinstance(error, RefusedError):
+        raise error
+    return _response(refused(error))
 
 
 def card(model: Model) -> dict[str, Any]:

@@ -21,7 +21,7 @@ class Listener(Protocol):
 
 
 class Plane:
-    """Answers rows from the model in the slot. Safe to be used from the event loop and the thread beside it."""
+    """Answers rows from the model in the slot. Safe to be used from the event loop and the threads beside it."""
 
     def __init__(self, slot: Slot, metrics: Metrics, listeners: tuple[Listener, ...] = ()) -> None:
         self.slot = slot
@@ -29,7 +29,7 @@ class Plane:
         self._listeners = listeners
         self._for: tuple[Model | None, ModelMetrics | None] = (None, None)
 
-    def inference(self, handler: Handler) -> Route:
+    def inference(self, handler: Handler, *, aside: bool = False) -> Route:
         """The handler with admission, counting and timing around it."""
 
         def guarded(call: Call) -> Reply:
@@ -42,7 +42,7 @@ class Plane:
                 self._metrics(model).answered(reply.status, time.perf_counter() - call.started)
             return reply
 
-        return Route(guarded, heavy=True)
+        return Route(guarded, heavy=True, aside=aside)
 
     def model(self) -> Model:
         """The model in use. Raises RefusedError (503) where none is loaded yet."""

@@ -1,4 +1,4 @@
-"""Who is answered when: cheap requests at once, the model's in turns, large ones beside the event loop.
+"""Who is answered when: cheap requests at once, the model's in turns, large ones and pages beside the event loop.
 
 The loop gives a millisecond to the model, then looks for what came in meanwhile, so that a probe waits for a
 slice and never for a backlog. A lone request never waits: what has to wait does so in the order of arrival.
@@ -28,6 +28,7 @@ class Turns:
         self._gate = gate
         self._loop = asyncio.get_running_loop()
         self._beside = ThreadPoolExecutor(1, "predict")
+        self._pages = ThreadPoolExecutor(1, "pages")
         self._waiting: deque[tuple[Call, Later]] = deque()
         self._working = False
         """Whether the model has worked in this round of the loop, or is going to in the next."""
@@ -42,10 +43,11 @@ class Turns:
 
     def take(self, call: Call, later: Later) -> Reply | None:
         """The answer; None where it has to wait, for ``later``."""
-        if call.route is None or not call.route.heavy:
+        route = call.route
+        if route is None or (not route.heavy and not route.aside):
             return self._gate.answer(call)
-        if call.size > _BESIDE or call.query:
-            self._answer_beside(call, later)
+        if route.aside or call.size > _BESIDE or call.query:
+            self._answer_in(self._pages if route.aside else self._beside, call, later)
             return None
         if not self._working:
             self._working = True
@@ -57,8 +59,9 @@ class Turns:
         return self._gate.answer(call)
 
     def stop(self) -> None:
-        """Let go of the thread."""
+        """Let go of the threads."""
         self._beside.shutdown(wait=False)
+        self._pages.shutdown(wait=False)
 
     def _next_round(self) -> None:
         if not self._waiting:
@@ -71,9 +74,9 @@ class Turns:
                 later(self._gate.answer(call))
         self._loop.call_soon(self._next_round)
 
-    def _answer_beside(self, call: Call, later: Later) -> None:
+    def _answer_in(self, thread: ThreadPoolExecutor, call: Call, later: Later) -> None:
         def hand_over(done: "Future[Reply]") -> None:
             reply = done.result()
             self._loop.call_soon_threadsafe(lambda: None if call.gone else later(reply))
 
-        self._beside.submit(self._gate.answer, call).add_done_callback(hand_over)
+        thread.submit(self._gate.answer, call).add_done_callback(hand_over)
