@@ -1,6 +1,6 @@
 """The application: protocols over one data plane, behind one gate.
 
-Protocols, probes and metrics are handlers of our own HTTP layer. Pages, descriptions and labels are FastAPI's, which is
+Protocols, labels, probes and metrics are handlers of our own HTTP layer. Pages and descriptions are FastAPI's, which is
 imported when the first of them is asked for: a server that only predicts never holds it.
 """
 
@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from serving.auth import Keys
 from serving.bridge import Application, Bridge
+from serving.feedback import Feedback
 from serving.gate import Gate, Methods
 from serving.http import TEXT, Call, Handler, Reply, Route
 from serving.ledger import Ledger
@@ -39,7 +40,7 @@ def create_app(
 
 
 def _routes(plane: Plane, ledger: Ledger | None, *, keys: bool) -> dict[str, Methods]:
-    pages = Bridge(lambda: _pages(plane, ledger, keys=keys)).answer
+    pages = Bridge(lambda: _pages(plane, keys=keys)).answer
     page = Route(pages, aside=True)
     v1, v2 = V1(plane), V2(plane)
     return {
@@ -47,7 +48,7 @@ def _routes(plane: Plane, ledger: Ledger | None, *, keys: bool) -> dict[str, Met
         "/docs": {"GET": page},
         "/openapi.json": {"GET": page},
         "/model": {"GET": page},
-        "/feedback": {"POST": page},
+        "/feedback": {"POST": Route(Feedback(plane, ledger).take)},
         "/predict": {"POST": plane.inference(Rest(plane).predict)},
         "/healthz": {"GET": Route(v2.live)},
         "/readyz": {"GET": Route(v2.ready)},
@@ -75,10 +76,10 @@ def _model_routes(plane: Plane) -> Mapping[str, Mapping[str, Methods]]:
     }
 
 
-def _pages(plane: Plane, ledger: Ledger | None, *, keys: bool) -> Application:
+def _pages(plane: Plane, *, keys: bool) -> Application:
     from serving.pages import create_pages  # a quarter of a second, and memory, only where pages are read
 
-    return create_pages(plane, ledger, keys=keys)
+    return create_pages(plane, keys=keys)
 
 
 def _metrics(registry: CollectorRegistry) -> Handler:

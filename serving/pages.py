@@ -1,16 +1,14 @@
 """What is for people, and for tools that read descriptions, as a FastAPI application.
 
-The model's card, the API's document and page, the landing page, and labels. What has to be fast is answered below it.
+The model's card, the API's document and page, and the landing page. What has to be fast is answered below it.
 """
 
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 
-from serving.feedback import Feedback
 from serving.http import Call, Reply, encode, refused
 from serving.landing import PAGE, Landing
-from serving.ledger import Ledger
 from serving.model import Model, Slot
 from serving.openapi import document
 from serving.plane import Plane
@@ -40,10 +38,10 @@ class Pages(FastAPI):
         return document(self._slot.model, keys=self._keys)
 
 
-def create_pages(plane: Plane, ledger: Ledger | None, *, keys: bool) -> Pages:
+def create_pages(plane: Plane, *, keys: bool) -> Pages:
     """The application over a data plane. ``keys``: callers need one, so pages say how to send it."""
     app = Pages(plane.slot, keys=keys)
-    landing, feedback = Landing(plane, keys=keys), Feedback(plane, ledger)
+    landing = Landing(plane, keys=keys)
     app.add_exception_handler(RefusedError, _refused)
 
     @app.get("/")
@@ -53,10 +51,6 @@ def create_pages(plane: Plane, ledger: Ledger | None, *, keys: bool) -> Pages:
     @app.post("/")
     async def answer(call: Asked) -> Response:
         return _response(landing.answer(call))
-
-    @app.post("/feedback")
-    async def take(call: Asked) -> Response:
-        return _response(feedback.take(call))
 
     @app.get("/model")
     async def model() -> Response:

@@ -114,7 +114,8 @@ def refuse_new(listener: socket.socket) -> None:
 
     Closing a listener resets the connections that wait in its queue: requests would be lost. With this filter
     (classic BPF: drop what carries SYN) the queue runs dry first; a dropped attempt is repeated by the caller's kernel
-    and then refused, before any request was sent. Linux only; elsewhere the window stays open for an instant.
+    and then refused, before any request was sent. Linux only, where it is allowed; elsewhere the window stays open for
+    an instant.
     """
     if sys.platform != "linux":
         return
@@ -128,4 +129,7 @@ def refuse_new(listener: socket.socket) -> None:
         )
     )
     buffer = ctypes.create_string_buffer(program)
-    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", 4, ctypes.addressof(buffer)))
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", 4, ctypes.addressof(buffer)))
+    except PermissionError:  # a container without capabilities, under some kernels: its endpoint is gone already
+        _log.info("the kernel allows no filter: attempts that arrive in the last instant are refused")
