@@ -9,6 +9,7 @@ import datetime as dt
 import math
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -54,7 +55,7 @@ UNFIT = (KeyError, TypeError, ValueError)
 """What ``Checker.one`` raises for a value that it leaves to ``Checker.check``."""
 
 
-class Checker:
+class Checker(ABC):
     """What all columns share: what happens to a value that breaks a rule, by the column's policy."""
 
     def __init__(self, name: str, column: Column) -> None:
@@ -70,26 +71,26 @@ class Checker:
         array = self._whole(values)
         return self._closely(values, found) if array is None else array
 
+    @abstractmethod
     def _whole(self, values: Sequence[Any]) -> NDArray[Any] | None:
         """All values at once, None where one of them needs a closer look."""
-        raise NotImplementedError
 
     def _tensor(self, values: NDArray[Any]) -> NDArray[Any] | None:
         """A tensor's values at once, None where they need a closer look."""
         del values
         return None
 
+    @abstractmethod
     def _fault(self, value: Any) -> Fault | None:
         """What is wrong with one value that is not null."""
-        raise NotImplementedError
 
+    @abstractmethod
     def one(self, value: Any) -> Any:
         """A value as ``evenkeel.encoder.row`` takes it. Raises an exception of UNFIT where it needs a closer look."""
-        raise NotImplementedError
 
+    @abstractmethod
     def array(self, values: Sequence[Any]) -> NDArray[Any]:
         """The array of values that are fine, readable or None."""
-        raise NotImplementedError
 
     def missing(self, rows: int) -> NDArray[Any]:
         """The array of as many missing values."""
