@@ -17,6 +17,8 @@ EvenkeelError
 ├── StorageError            a file or object that cannot be read or written
 ├── RequestError            a prediction request that breaks the contract at the door
 ├── RolloutError            a target that does not serve what was applied
+│   ├── ConflictError       somebody else changed it since it was read
+│   └── WorkloadError       a server that will never become ready, with cause and fix
 └── PipelineError           a run that failed, was refused or cannot be submitted
 """
 
@@ -87,6 +89,14 @@ class RequestError(EvenkeelError):
 
 class RolloutError(EvenkeelError):
     """A target that does not serve what was applied."""
+
+
+class ConflictError(RolloutError):
+    """Somebody else changed it since it was read."""
+
+
+class WorkloadError(RolloutError):
+    """A server that will never become ready, with cause and fix."""
 
 
 class PipelineError(EvenkeelError):

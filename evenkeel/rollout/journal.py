@@ -1,0 +1,105 @@
+"""What is kept with what is served: the rollout under way, what was decided before it, and what people asked for."""
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from evenkeel.config.operation import Check, Step
+from evenkeel.release import Release
+
+Phase = Literal["applying", "testing", "stepping", "promoting", "promoted", "dropping", "dropped"]
+Order = Literal["promote", "rollback", "hold"]
+Verdict = Literal["pass", "fail", "unknown"]
+
+ENDED: frozenset[Phase] = frozenset({"promoted", "dropped"})
+KEPT = 20
+"""Decisions kept: all of it must fit an annotation."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Outcome(_Frozen):
+    """One check of one step, as it was judged last."""
+
+    check: Check
+    verdict: Verdict
+    """unknown: too few samples, or none; it holds the rollout and never promotes it."""
+    told: str
+    """Value, limit and samples, for people."""
+
+
+class Rollout(_Frozen):
+    """One release on its way."""
+
+    release: Release
+    steps: tuple[Step, ...]
+    """As the project had them when it began: a changed project changes the next rollout."""
+    phase: Phase = "applying"
+    step: int = 0
+    """Index of the step, from ``stepping`` on."""
+    started: dt.datetime
+    since: dt.datetime
+    """Since when in this phase and step."""
+    back: bool = False
+    """A return to what was served before: straight, without steps."""
+    message: str = ""
+    """Why it is where it is: one sentence."""
+    outcomes: tuple[Outcome, ...] = ()
+    driver: str = ""
+    """Who drives it: host, process and a random part."""
+    seen: dt.datetime | None = None
+    """When that one was last alive."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.phase in ENDED
+
+
+class Decision(_Frozen):
+    """One line of the history."""
+
+    action: Literal["promoted", "rolled back", "dropped"]
+    release: Release
+    at: dt.datetime
+    message: str
+
+
+class Journal(_Frozen):
+    """All of it."""
+
+    rollout: Rollout | None = None
+    history: tuple[Decision, ...] = ()
+    """Oldest first, the newest ``KEPT``."""
+    order: Order | None = None
+    """What somebody asked for; obeyed at the next look and then gone, but ``hold``, which stays until another."""
+    token: str = ""
+    """The place's own mark of what was read (a resourceVersion, an ETag): what makes a write a compare-and-swap."""
+
+    def decided(self, rollout: Rollout) -> "Journal":
+        """The journal after a rollout ended."""
+        promoted: Literal["promoted", "rolled back"] = "rolled back" if rollout.back else "promoted"
+        line = Decision(
+            action=promoted if rollout.phase == "promoted" else "dropped",
+            release=rollout.release,
+            at=rollout.since,
+            message=rollout.message,
+        )
+        update = {"rollout": rollout, "history": (*self.history, line)[-KEPT:], "order": None}
+        return self.model_copy(update=update)
+
+    def before(self) -> Release | None:
+        """What a rollback returns to: what was served before the current release was, never what was rolled back."""
+        served: list[Release] = []
+        for line in self.history:
+            if line.action == "dropped":
+                continue
+            if line.action == "rolled back":
+                del served[-2:]
+            elif served and served[-1].digest == line.release.digest:
+                del served[-1]
+            served.append(line.release)
+        return served[-2] if len(served) > 1 else None

@@ -1,0 +1,270 @@
+"""Rollouts as people and pipelines start them: a ``Target`` made of a driver, the rules and a clock."""
+
+import datetime as dt
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from evenkeel.bundle import PROJECT, Bundle
+from evenkeel.config.operation import Step
+from evenkeel.config.project import Project
+from evenkeel.errors import BundleError, ConflictError, RolloutError
+from evenkeel.release import Release
+from evenkeel.rollout.driver import Change, Driver, Problem
+from evenkeel.rollout.journal import Decision, Journal, Order, Rollout
+from evenkeel.rollout.judge import Judge
+from evenkeel.rollout.machine import Machine
+from evenkeel.rollout.publish import announce, publish
+from evenkeel.storage import read_bytes
+from evenkeel.targets.status import Status
+
+LEASE_SECONDS = 60.0
+"""Who was not seen for so long is taken for dead, and another may go on with the rollout."""
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _myself() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """A target that moves traffic in steps and watches each."""
+
+    driver: Driver
+    judge: Judge
+    bundles: str
+    """Where bundles are published: path or s3://...."""
+    now: Callable[[], dt.datetime] = _now
+    sleep: Callable[[float], None] = time.sleep
+    tell: Callable[[str], None] = _say
+    interval: float = 5.0
+    """Seconds between two looks."""
+    patience: float = 3600.0
+    """Seconds beyond its bake time that a step may hold before this process leaves the rollout as it is."""
+    key: str | None = field(default=None, repr=False)
+    """Of the servers, for the smoke test."""
+    me: str = field(default_factory=_myself)
+
+    def apply(self, project: Project, bundle: Bundle, version: str, reason: str = "") -> Status:
+        """Roll this version out to the end. What is served already: nothing happens; what is under way: goes on.
+
+        Raises GateError without a passing certificate, RolloutError where preflight finds a problem, another version
+        is under way, or the version was dropped.
+        """
+        bundle.require_certificate()
+        if bundle.manifest.name != project.name:
+            raise BundleError(f"{bundle.folder}: is a bundle of {bundle.manifest.name!r}, not of {project.name!r}")
+        journal = self.driver.read(project.name)
+        under_way = journal.rollout
+        if under_way is not None and not under_way.ended:
+            if (under_way.release.digest, under_way.release.version) != (bundle.digest, version):
+                raise RolloutError(f"{_under_way(under_way)}: wait for it, or promote or roll it back first")
+            return self.resume(project)
+        self._require_sound(project, bundle, version)
+        release = publish(bundle, version, reason or "passed the gate", self.bundles)
+        if not self.driver.plan(project, release):
+            self.tell(f"{project.name}: version {version} is served as it should be, nothing to do")
+            return self.driver.status(project.name)
+        self._begin(project, journal, release, project.serving.rollout)
+        return self._drive(project)
+
+    def plan(self, project: Project, bundle: Bundle, version: str) -> tuple[Sequence[Problem], Sequence[Change]]:
+        """What stands against it, and what it would change. Nothing is changed but that the bundle is published."""
+        problems = self.driver.preflight(project, bundle, version)
+        if any(problem.blocking for problem in problems):
+            return problems, ()
+        return problems, self.driver.plan(project, publish(bundle, version, "planned", self.bundles))
+
+    def resume(self, project: Project) -> Status:
+        """Go on with the rollout under way, whoever began it. Raises RolloutError where there is none."""
+        rollout = self.driver.read(project.name).rollout
+        if rollout is None or rollout.ended:
+            raise RolloutError(f"{project.name}: no rollout is under way")
+        return self._drive(project)
+
+    def status(self, project: str) -> Status:
+        """What is served now, as the place says."""
+        return self.driver.status(project)
+
+    def rollout(self, project: str) -> Rollout | None:
+        """The rollout under way, or the last one."""
+        return self.driver.read(project).rollout
+
+    def history(self, project: str) -> Sequence[Decision]:
+        """What was decided, oldest first."""
+        return self.driver.read(project).history
+
+    def set_traffic(self, project: str, percent: int) -> Status:
+        """Give the candidate this share by hand; a rollout that is being driven puts its own back."""
+        self.driver.set_traffic(project, percent)
+        return self.driver.status(project)
+
+    def order(self, project: str, order: Order) -> None:
+        """Ask for something; who drives the rollout obeys at the next look. Raises RolloutError where none is."""
+        while True:
+            journal = self.driver.read(project)
+            if journal.rollout is None or journal.rollout.ended:
+                raise RolloutError(f"{project}: no rollout is under way, so there is nothing to {order}")
+            try:
+                self.driver.write(project, journal.model_copy(update={"order": order}))
+            except ConflictError:
+                continue
+            return
+
+    def promote(self, project: str) -> Status:
+        """Skip what is left of the steps; nothing where no rollout is under way."""
+        rollout = self.rollout(project)
+        if rollout is None or rollout.ended:
+            return self.driver.status(project)
+        return self._ordered(project, "promote")
+
+    def rollback(self, project: str, reason: str) -> Status:
+        """Drop the candidate; without one, roll straight back to what was served before the current version.
+
+        Raises RolloutError where nothing was.
+        """
+        journal = self.driver.read(project)
+        if journal.rollout is not None and not journal.rollout.ended:
+            return self._ordered(project, "rollback")
+        before, current = journal.before(), self.driver.status(project).current
+        if before is None or current is None:
+            raise RolloutError(f"{project}: nothing was served before, so there is nothing to go back to")
+        release = before.model_copy(
+            update={"released_at": self.now(), "reason": f"rolled back from {current.version}: {reason}"}
+        )
+        as_it_ran = _project(release)
+        self._begin(as_it_ran, journal, release, (), back=True)
+        return self._drive(as_it_ran)
+
+    def delete(self, project: str) -> None:
+        """Stop serving the project."""
+        self.driver.delete(project)
+
+    def _ordered(self, project: str, order: Order) -> Status:
+        """Give the order, and carry it out here where nobody else drives the rollout."""
+        self.order(project, order)
+        rollout = self.driver.read(project).rollout
+        if rollout is None or rollout.ended:
+            return self.driver.status(project)
+        if self._is_driven(rollout):
+            self.tell(f"{_under_way(rollout)} by {rollout.driver}, which will {order} it at its next look")
+            return self.driver.status(project)
+        try:
+            return self._drive(_project(rollout.release))
+        except RolloutError:
+            if order == "rollback" and (after := self.rollout(project)) is not None and after.phase == "dropped":
+                return self.driver.status(project)
+            raise
+
+    def _require_sound(self, project: Project, bundle: Bundle, version: str) -> None:
+        problems = self.driver.preflight(project, bundle, version)
+        for problem in problems:
+            if not problem.blocking:
+                self.tell(f"warning: {problem}")
+        blocking = [problem for problem in problems if problem.blocking]
+        if blocking:
+            listed = "\n  ".join(map(str, blocking))
+            raise RolloutError(f"{project.name}: {len(blocking)} problems, and nothing was changed:\n  {listed}")
+
+    def _begin(
+        self, project: Project, journal: Journal, release: Release, steps: tuple[Step, ...], *, back: bool = False
+    ) -> None:
+        """Claim the place for this rollout: of two who begin at once, one is refused."""
+        now = self.now()
+        rollout = Rollout(
+            release=release, steps=steps, started=now, since=now, back=back, driver=self.me, seen=now, message="begun"
+        )
+        try:
+            self.driver.write(project.name, journal.model_copy(update={"rollout": rollout, "order": None}))
+        except ConflictError as exc:
+            raise ConflictError(f"{project.name}: another rollout began at the same moment: {exc}") from exc
+        self.tell(f"{project.name}: rolling out version {release.version} ({release.digest[:12]})")
+
+    def _drive(self, project: Project) -> Status:
+        """Look, act and write until it has ended. Raises RolloutError where the version was dropped, or held."""
+        machine = Machine(self.driver, self.judge, project, self.now, self.key)
+        told = ""
+        while True:
+            journal = self.driver.read(project.name)
+            rollout = journal.rollout
+            if rollout is None or rollout.ended:
+                return self._ended(project.name, rollout)
+            self._require_mine(rollout)
+            after = machine.advance(journal)
+            moved = (after.phase, after.step) != (rollout.phase, rollout.step)
+            if after.message != told:
+                told = after.message
+                self.tell(f"  {after.phase}{_at(after)}: {told}")
+            if not self._kept(project.name, journal, after) or moved:
+                continue
+            self._require_patience(after)
+            self.sleep(self.interval)
+
+    def _kept(self, project: str, journal: Journal, after: Rollout) -> bool:
+        """Whether the look was written; not where somebody wrote meanwhile, as who gives an order does."""
+        after = after.model_copy(update={"driver": self.me, "seen": self.now()})
+        order = journal.order if journal.order == "hold" else None
+        kept = journal.model_copy(update={"rollout": after, "order": order})
+        if after.phase == "promoted":
+            announce(after.release, self.bundles)
+        try:
+            self.driver.write(project, kept.decided(after) if after.ended else kept)
+        except ConflictError:
+            return False
+        return True
+
+    def _ended(self, project: str, rollout: Rollout | None) -> Status:
+        status = self.driver.status(project)
+        if rollout is not None and rollout.phase == "dropped":
+            served = f"version {status.current.version}" if status.current else "nothing"
+            raise RolloutError(
+                f"{project}: version {rollout.release.version} was dropped: {rollout.message}; {served} is served"
+            )
+        return status
+
+    def _is_driven(self, rollout: Rollout) -> bool:
+        """Whether somebody else is at it."""
+        if rollout.driver == self.me or rollout.seen is None:
+            return False
+        return (self.now() - rollout.seen).total_seconds() < LEASE_SECONDS
+
+    def _require_mine(self, rollout: Rollout) -> None:
+        if self._is_driven(rollout):
+            raise ConflictError(
+                f"{_under_way(rollout)} by {rollout.driver}: one process drives a rollout; if that one is dead, come"
+                f" back in {LEASE_SECONDS:.0f} seconds"
+            )
+
+    def _require_patience(self, rollout: Rollout) -> None:
+        bake = rollout.steps[rollout.step].bake_minutes * 60 if rollout.phase == "stepping" else 0.0
+        if (self.now() - rollout.since).total_seconds() > bake + self.patience:
+            raise RolloutError(
+                f"{_under_way(rollout)} for {(bake + self.patience) / 60:.0f} minutes: {rollout.message}. It stays as"
+                " it is: roll it out again to go on, promote it or roll it back"
+            )
+
+
+def _project(release: Release) -> Project:
+    """The project as the bundle has it."""
+    return Project.from_parameter(read_bytes(f"{release.bundle}/{PROJECT}").decode())
+
+
+def _under_way(rollout: Rollout) -> str:
+    return f"{rollout.release.project}: version {rollout.release.version} is {rollout.phase}{_at(rollout)}"
+
+
+def _at(rollout: Rollout) -> str:
+    if rollout.phase != "stepping":
+        return ""
+    return f" {rollout.step + 1}/{len(rollout.steps)}"
