@@ -104,7 +104,11 @@ images: ## build the images with Docker [ROOMS="serving components monitoring"]
 
 .PHONY: test
 test: $(READY) ## all tests but the cluster's
-	@$(PY) -m pytest -q -n 2 --dist worksteal $(ARGS)
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m 'not cluster' $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: $(READY) ## tests on a real Kubernetes API server; its first build takes minutes
+	@tools/cluster-tools >/dev/null && $(PY) -m pytest -q -m cluster tests/cluster $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## ruff lint and format, mypy strict, import-linter
