@@ -20,7 +20,7 @@ from pathlib import Path
 
 from evenkeel.release import Release
 from monitoring.result import ColumnResult, Performance, WindowResult
-from monitoring.results import result_path, write_result
+from monitoring.results import result_uri, write_result
 
 NOW = dt.datetime(2026, 1, 31, tzinfo=dt.UTC)
 
@@ -59,10 +59,10 @@ def prepare(home: Path, models: int, features: int, windows: int) -> None:
     """Results and release records; of earlier windows only the names matter."""
     for number in range(models):
         newest = result(f"model-{number}", features)
-        path = write_result(home, newest)
+        path = write_result(home / "monitoring", newest)
         for hour in range(1, windows):
             earlier = newest.model_copy(update={"end": NOW - dt.timedelta(hours=hour)})
-            os.link(path, result_path(home, earlier))
+            os.link(path, result_uri(home / "monitoring", earlier))
         record = Release(
             project=newest.project,
             version="7",

@@ -94,7 +94,7 @@ def main() -> None:
         bundles = [copy_model(source, name, home, start) for name in names]
         table = answered(bundles[0], options.rows, start)
         for name in names:
-            path = Settings(home=home).ledger / prediction_folder(name, start) / "0.parquet"
+            path = Path(Settings(home=home).ledger) / prediction_folder(name, start) / "0.parquet"
             path.parent.mkdir(parents=True)
             pq.write_table(table, path)
         for report in ("never", "alarm"):

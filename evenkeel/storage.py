@@ -66,9 +66,30 @@ def list_below(uri: str | Path) -> list[str]:
         if s3 := _s3(uri):
             keys = _keys(s3.bucket, s3.below)
             return sorted(key.removeprefix(s3.below) for key in keys if not key.endswith("/"))
+        return sorted(_walk(_local(uri)))
+
+
+def list_folders(uri: str | Path) -> list[str]:
+    """Names of the folders directly below, sorted; empty where there is none. Raises StorageError."""
+    with _told(uri):
+        if s3 := _s3(uri):
+            pages = (
+                _client().get_paginator("list_objects_v2").paginate(Bucket=s3.bucket, Prefix=s3.below, Delimiter="/")
+            )
+            found = [each["Prefix"] for page in pages for each in page.get("CommonPrefixes", [])]
+            return sorted(prefix.removeprefix(s3.below).rstrip("/") for prefix in found)
         folder = _local(uri)
-        files = [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()]
-        return sorted(file.as_posix() for file in files if not any(_PARTIAL.match(part) for part in file.parts))
+        names = [each.name for each in folder.iterdir() if each.is_dir()] if folder.is_dir() else []
+        return sorted(name for name in names if not _PARTIAL.match(name))
+
+
+def delete(uri: str | Path) -> None:
+    """Remove a file or object; nothing where there is none. Raises StorageError."""
+    with _told(uri):
+        if s3 := _s3(uri):
+            _client().delete_object(Bucket=s3.bucket, Key=s3.key)
+        else:
+            _local(uri).unlink(missing_ok=True)
 
 
 def copy_in(uri: str | Path, path: Path) -> None:
@@ -186,6 +207,15 @@ def _connect(endpoint: str | None, _process: int) -> "S3Client":
 
     config = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "max_attempts": 3})
     return boto3.session.Session().client("s3", endpoint_url=endpoint, config=config)
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Names of all files; whoever scrapes results lists ten thousands, so nothing is asked of a single one."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not _PARTIAL.match(name)]
+        inside = Path(place).relative_to(folder).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
+        yield from (prefix + name for name in files if not _PARTIAL.match(name))
 
 
 def _keys(bucket: str, prefix: str) -> Iterator[str]:

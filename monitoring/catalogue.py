@@ -134,17 +134,17 @@ CATALOGUE: dict[str, Entry] = {
     "ml_prediction_log_queue_rows": Entry("server", "gauge", (), "Ledger rows not yet written."),
     "ml_feedback_labels_total": Entry("server", "counter", (), "Labels taken."),
     "ml_shadow_requests_total": Entry("server", "counter", ("outcome",), "Requests for the shadow model, by outcome."),
-    "ml_shadow_rows_total": Entry("server", "counter", (), "Rows both models answered."),
+    "ml_shadow_rows_total": Entry("server", "counter", VERSION, "Rows both models answered."),
     "ml_shadow_disagreement_total": Entry(
         "server",
         "counter",
-        (),
+        VERSION,
         "Rows on which the shadow model's label differs, or its value by more than a hundredth.",
     ),
     "ml_shadow_difference_score": Entry(
         "server",
         "histogram",
-        (),
+        VERSION,
         "Absolute difference of the two models' scores (probability, or value relative to the live one).",
     ),
 }

@@ -6,9 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from evenkeel.bundle import EVALUATION, PROFILE, Bundle, open_bundle
+from evenkeel.bundle import EVALUATION, PROFILE, Bundle
 from evenkeel.certificate import Certificate
 from evenkeel.config.project import Project
 from evenkeel.errors import DataError, EvenkeelError
@@ -17,12 +16,12 @@ from evenkeel.reference import Reference
 from evenkeel.release import Release
 from evenkeel.settings import Settings, read_settings
 from evenkeel.table import read_table, to_columns, truth
-from evenkeel.targets.local import LocalTarget
 from monitoring.decision import judge_features, judge_one, raise_alarms, suspect
 from monitoring.estimate import Estimator, fit_estimator
 from monitoring.performance import judge_performance
+from monitoring.releases import open_released, read_release, released_projects
 from monitoring.result import WindowResult
-from monitoring.results import read_results, write_result
+from monitoring.results import Root, read_results, write_result
 from monitoring.window import Span, Window, count_rows, read_window
 
 _PATIENCE = 10
@@ -42,7 +41,7 @@ class Watched:
     ledger: str
 
 
-Reporter = Callable[[Watched, Window, WindowResult], Path | None]
+Reporter = Callable[[Watched, Window, WindowResult], str | None]
 """Writes a window's report; where its page is, None where it has none."""
 
 
@@ -62,19 +61,21 @@ def watch(release: Release, bundle: Bundle, ledger: str) -> Watched:
 
 def released(project: str, settings: Settings) -> Watched:
     """The released model of a project. Raises DataError where there is none, BundleError where it is not intact."""
-    status = LocalTarget(settings.releases).status(project)
-    if status.current is None:
-        raise DataError(f"{project}: {status.message}")
-    folder = settings.releases / project / status.current.bundle
-    return watch(status.current, open_bundle(folder, digest=status.current.digest), str(settings.ledger))
+    release = read_release(settings.released, project)
+    if release is None:
+        raise DataError(
+            f"{project}: nothing is released below {settings.released}: make pipeline-run PROJECT={project}"
+        )
+    bundle = open_released(settings.released, release, settings.home / "bundles")
+    return watch(release, bundle, settings.ledger)
 
 
-def check(watched: Watched, home: Path, now: dt.datetime, report: Reporter | None = None) -> list[WindowResult]:
+def check(watched: Watched, root: Root, now: dt.datetime, report: Reporter | None = None) -> list[WindowResult]:
     """Judge what is due at ``now`` (UTC) and write it; the results that are new or changed, the oldest first.
 
-    ``report`` writes each window's report, and says where it is.
+    ``root`` is where results are kept; ``report`` writes each window's report, and says where it is.
     """
-    results = read_results(home, watched.project.name, watched.release.version)
+    results = read_results(root, watched.project.name, watched.release.version)
     due = [
         (index, Span(result.start, result.end))
         for index, result in enumerate(results)
@@ -83,7 +84,7 @@ def check(watched: Watched, home: Path, now: dt.datetime, report: Reporter | Non
     due += enumerate(due_spans(watched, results[-1].end if results else None, now), start=len(results))
     changed = []
     for index, span in due:
-        results[index : index + 1] = [_check_window(watched, span, results[: index + 1], home, now, report)]
+        results[index : index + 1] = [_check_window(watched, span, results[: index + 1], root, now, report)]
         changed.append(results[index])
     return changed
 
@@ -153,9 +154,9 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     settings = read_settings()
-    names = options.projects or sorted(path.parent.name for path in settings.releases.glob("*/release.json"))
+    names = options.projects or released_projects(settings.released)
     if not names:
-        raise DataError(f"nothing is released below {settings.releases}: run make pipeline-run first")
+        raise DataError(f"nothing is released below {settings.released}: run make pipeline-run first")
     codes = [_check_project(name, settings, options.report) for name in names]
     return max(codes)
 
@@ -177,9 +178,9 @@ def _check_project(name: str, settings: Settings, report: str) -> int:
     if report != "never":
         from monitoring.report import reporter_at  # the check alone needs none of what reports need
 
-        reporter = reporter_at(settings.home, pages="every" if report == "always" else "alarm")
+        reporter = reporter_at(settings.results, pages="every" if report == "always" else "alarm")
     try:
-        for result in check(released(name, settings), settings.home, dt.datetime.now(dt.UTC), reporter):
+        for result in check(released(name, settings), settings.results, dt.datetime.now(dt.UTC), reporter):
             print(summary(result))
     except EvenkeelError as error:
         print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
@@ -188,7 +189,7 @@ def _check_project(name: str, settings: Settings, report: str) -> int:
 
 
 def _check_window(
-    watched: Watched, span: Span, known: list[WindowResult], home: Path, now: dt.datetime, report: Reporter | None
+    watched: Watched, span: Span, known: list[WindowResult], root: Root, now: dt.datetime, report: Reporter | None
 ) -> WindowResult:
     """Judge a window and write it; ``known`` are the results before it and, where there is one, its own."""
     started = time.perf_counter()
@@ -197,10 +198,10 @@ def _check_window(
     result = judge(watched, window, before, now)
     earlier = known[-1].report if len(known) > len(before) else None
     result = result.model_copy(update={"report": earlier, "seconds": time.perf_counter() - started})
-    write_result(home, result)  # before its report: an alarm does not wait for pictures
+    write_result(root, result)  # before its report: an alarm does not wait for pictures
     if report and (page := report(watched, window, result)):
-        result = result.model_copy(update={"report": str(page), "seconds": time.perf_counter() - started})
-        write_result(home, result)
+        result = result.model_copy(update={"report": page, "seconds": time.perf_counter() - started})
+        write_result(root, result)
     return result
 
 

@@ -11,7 +11,7 @@ import signal
 import socketserver
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -25,9 +25,11 @@ from evenkeel.config.project import Project
 from evenkeel.errors import StorageError
 from evenkeel.release import Release
 from evenkeel.settings import read_settings
+from evenkeel.storage import exists, read_bytes
 from monitoring.catalogue import CATALOGUE
+from monitoring.releases import bundle_uri, read_release, released_projects
 from monitoring.result import WindowResult
-from monitoring.results import newest_result, report_path, watched_projects
+from monitoring.results import Root, newest_result, report_uri, watched_projects
 from monitoring.samples import Sample, release_samples, result_samples
 
 if TYPE_CHECKING:
@@ -36,14 +38,17 @@ if TYPE_CHECKING:
 FEATURES = 100
 """Features of a model that have series of their own, unless told otherwise; counts are always of all."""
 
+_READERS = 8
+"""Projects read at once, which matters where they are on S3."""
+
 _log = logging.getLogger(__name__)
 
 
 class Results(Collector):
-    """The newest results and releases below two folders, read at each scrape."""
+    """The newest results and releases below two places, read at each scrape."""
 
-    def __init__(self, home: Path, releases: Path, *, features: int = FEATURES, url: str = "") -> None:
-        self.home = home
+    def __init__(self, results: Root, releases: Root, *, features: int = FEATURES, url: str = "") -> None:
+        self.results = results
         self.releases = releases
         self._features = features
         self._url = url.rstrip("/")
@@ -65,28 +70,29 @@ class Results(Collector):
 
     def newest(self, project: str) -> WindowResult | None:
         """The newest result of what is released. Raises StorageError naming a file that cannot be read."""
-        release = self._release(project)
-        return newest_result(self.home, project, release.version if release else "*")
+        release = read_release(self.releases, project)
+        return newest_result(self.results, project, release.version if release else None)
 
     def _samples(self) -> Iterator[Sample]:
-        projects = self._projects()
+        projects = sorted({*released_projects(self.releases), *watched_projects(self.results)})
         yield Sample("ml_monitoring_projects", (), len(projects))
-        for project in projects:
-            unreadable = 0
-            for read in (self._released, self._checked):
-                try:
-                    yield from read(project)
-                except StorageError as error:  # one broken file must not silence the other projects
-                    unreadable += 1
-                    _log.error("%s", error)
-            yield Sample("ml_monitoring_unreadable_files", (project,), unreadable)
+        with ThreadPoolExecutor(_READERS) as pool:
+            for samples in pool.map(self._of_project, projects):
+                yield from samples
 
-    def _projects(self) -> list[str]:
-        released = (path.parent.name for path in self.releases.glob("*/release.json"))
-        return sorted({*released, *watched_projects(self.home)})
+    def _of_project(self, project: str) -> list[Sample]:
+        samples: list[Sample] = []
+        unreadable = 0
+        for read in (self._released, self._checked):
+            try:
+                samples += read(project)
+            except StorageError as error:  # one broken file must not silence the other projects
+                unreadable += 1
+                _log.error("%s", error)
+        return [*samples, Sample("ml_monitoring_unreadable_files", (project,), unreadable)]
 
     def _released(self, project: str) -> list[Sample]:
-        release = self._release(project)
+        release = read_release(self.releases, project)
         return list(release_samples(release, self._project(release))) if release else []
 
     def _checked(self, project: str) -> list[Sample]:
@@ -96,22 +102,14 @@ class Results(Collector):
         return list(result_samples(result, self._features, f"{self._url}/reports/{project}" if result.report else None))
 
     def _project(self, release: Release) -> Project | None:
-        path = self.releases / release.project / release.bundle / PROJECT
-        try:
-            return Project.from_parameter(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:  # the bundle is elsewhere: s3://..., http(s)://...
+        uri = f"{bundle_uri(self.releases, release)}/{PROJECT}"
+        elsewhere = "://" in release.bundle and not uri.startswith(f"{self.releases}/")  # may need other credentials
+        if elsewhere or not exists(uri):
             return None
-        except (OSError, ValueError) as exc:
-            raise StorageError(f"{path}: is not a project: {exc}; release the model again") from exc
-
-    def _release(self, project: str) -> Release | None:
-        path = self.releases / project / "release.json"
         try:
-            return Release.model_validate_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as exc:
-            raise StorageError(f"{path}: is not a release record: {exc}; release the model again") from exc
+            return Project.from_parameter(read_bytes(uri).decode())
+        except ValueError as exc:
+            raise StorageError(f"{uri}: is not a project: {exc}; release the model again") from exc
 
 
 def create_app(results: Results) -> "WSGIApplication":
@@ -138,21 +136,22 @@ def create_app(results: Results) -> "WSGIApplication":
 def _report(results: Results, project: str, start: "StartResponse") -> Iterable[bytes]:
     """The report of the newest window of a project that is known; nothing else on the disk can be asked for."""
     try:
-        result = results.newest(project) if project in watched_projects(results.home) else None
+        result = results.newest(project) if project in watched_projects(results.results) else None
+        if result and result.report and result.report.startswith(("http://", "https://")):
+            start("302 Found", [("Location", result.report)])
+            return []
+        # by its name alone: the check may have seen the same folder under another path
+        name = result.report.rpartition("/")[2] if result and result.report else None
+        uri = f"{report_uri(results.results, result).rpartition('/')[0]}/{name}" if result and name else None
+        page = read_bytes(uri) if uri and exists(uri) else None
     except StorageError as error:
         start("500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")])
         return [f"{error}\n".encode()]
-    report = result.report if result else None
-    if report is not None and "://" in report:
-        start("302 Found", [("Location", report)])
-        return []
-    # by its name alone: the check may have seen the same folder under another path
-    path = report_path(results.home, result).with_name(Path(report).name) if result and report else None
-    if path is None or not path.is_file():
+    if page is None:
         start("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
         return [b"the newest window has no report: python -m monitoring report <project> writes one\n"]
-    start("200 OK", [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(path.stat().st_size))])
-    return [path.read_bytes()]
+    start("200 OK", [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(page)))])
+    return [page]
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
@@ -178,7 +177,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
     with _Server((options.host, options.port), _Handler) as server:
         url = options.url or f"http://{options.host}:{server.server_port}"
-        results = Results(settings.home, settings.releases, features=options.features, url=url)
+        results = Results(settings.results, settings.released, features=options.features, url=url)
         server.set_app(create_app(results))
         print(f"{url}/metrics", file=sys.stderr, flush=True)
         signal.signal(signal.SIGTERM, _stop)  # process 1 of a container would ignore it

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from evenkeel.certificate import Certificate
+from evenkeel.certificate import Certificate, Interval
 from evenkeel.config.project import Project
+from evenkeel.intervals import clusters_of, interval, resample
 from evenkeel.metrics import find_metric, prepare
-from evenkeel.prediction import FloatArray
 from monitoring.estimate import Estimator
 from monitoring.result import Performance
 from monitoring.window import Labelled, Window
@@ -38,40 +38,27 @@ def judge_performance(
     )
     if labels < _LEAST_LABELS:
         return known
-    value, low, high = _interval(metric, labelled, project.gates.confidence, project.model.seed)
+    live = _measure(metric, labelled, project.gates.confidence, project.model.seed)
     mature = window.coverage >= project.monitoring.label_coverage
-    if not np.isfinite([value, low, high]).all():
+    if not np.isfinite([live.value, live.low, live.high]).all():
         return known.model_copy(update={"state": "immature"})
     allowed = project.monitoring.performance_drop
     larger = find_metric(metric, project.target.task).larger_is_better
     # of the metric's own value: 0.05 is five percent of an AUC of 0.8 and of a mean error of 3.2 alike
-    lost = high < baseline * (1 - allowed) if larger else low > baseline * (1 + allowed)
+    lost = live.high < baseline * (1 - allowed) if larger else live.low > baseline * (1 + allowed)
     return known.model_copy(
         update={
             "state": "mature" if mature else "immature",
-            "value": value,
-            "low": low,
-            "high": high,
+            "value": live.value,
+            "low": live.low,
+            "high": live.high,
             "dropped": mature and bool(lost),
         }
     )
 
 
-def _interval(metric: str, labelled: Labelled, confidence: float, seed: int) -> tuple[float, float, float]:
-    """Value, and the percentile bootstrap's interval (Efron & Tibshirani 1993, ch. 13)."""
+def _measure(metric: str, labelled: Labelled, confidence: float, seed: int) -> Interval:
     rows = len(labelled.truth)
     scorer = prepare(metric, labelled.truth, labelled.prediction)
-    value = float(scorer(np.ones((1, rows)))[0])
-    draws = np.concatenate([scorer(weights) for weights in _weights(rows, seed)])
-    defined = draws[np.isfinite(draws)]
-    if len(defined) < 0.9 * len(draws):
-        return value, np.nan, np.nan
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return value, float(low), float(high)
-
-
-def _weights(rows: int, seed: int) -> "list[FloatArray]":
-    generator = np.random.default_rng(seed)
-    share = np.full(rows, 1 / rows)
-    return [generator.multinomial(rows, share, size=1).astype(np.float64) for _ in range(_RESAMPLES)]
+    draws = resample({metric: scorer}, clusters_of(None, rows), _RESAMPLES, seed)[metric]
+    return interval(float(scorer(np.ones((1, rows)))[0]), draws, confidence)

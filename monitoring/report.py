@@ -12,34 +12,36 @@ from typing import Literal
 
 from evenkeel.errors import DataError
 from evenkeel.settings import read_settings
+from evenkeel.storage import delete, list_below
 from monitoring.check import Reporter, Watched, read, released
 from monitoring.result import WindowResult
-from monitoring.results import END, newest_result, report_folder, report_path, write_result
+from monitoring.results import END, Root, newest_result, report_folder, write_result
 from monitoring.window import Span, Window
 
 Pages = Literal["alarm", "every"]
 
 
-def reporter_at(home: Path, pages: Pages) -> Reporter:
-    """Writes reports below ``home``, and removes those that are too old."""
+def reporter_at(root: Root, pages: Pages) -> Reporter:
+    """Writes reports below ``root``, and removes those that are too old."""
     _keep_to_ourselves()
-    from monitoring.drift.report import write_report
 
-    def report(watched: Watched, window: Window, result: WindowResult) -> Path | None:
-        folder = report_folder(home, watched.project.name)
+    def report(watched: Watched, window: Window, result: WindowResult) -> str | None:
+        from monitoring.drift.report import write_report  # seconds: only where a window is due
+
+        folder = report_folder(root, watched.project.name)
         wanted = pages == "every" or bool(result.alarms) or not _has_page(folder, result)
-        files = write_report(home, watched, window, result, pages=wanted)
+        files = write_report(root, watched, window, result, pages=wanted)
         remove_old(folder, result.checked_at - dt.timedelta(days=watched.project.monitoring.report_days))
         return files.page
 
     return report
 
 
-def remove_old(folder: Path, before: dt.datetime) -> None:
+def remove_old(folder: Root, before: dt.datetime) -> None:
     """Delete the reports of windows that ended earlier than this."""
-    for path in folder.glob("*/[0-9]*"):
-        if path.name < f"{before:{END}}":  # names begin with the end of their window
-            path.unlink()
+    for name in list_below(folder):
+        if name.rpartition("/")[2] < f"{before:{END}}":  # names begin with the end of their window
+            delete(f"{folder}/{name}")
 
 
 def main(arguments: list[str]) -> int:
@@ -53,24 +55,25 @@ def main(arguments: list[str]) -> int:
         _keep_to_ourselves()
         from monitoring.drift.workspace import fill_workspace
 
-        count = fill_workspace(options.workspace, options.project, report_folder(settings.home, options.project))
+        count = fill_workspace(options.workspace, options.project, report_folder(settings.results, options.project))
         print(f"{count} reports; EVIDENTLY_TYPE_PREFIXES=monitoring. evidently ui --workspace {options.workspace}")
         return 0
     watched = released(options.project, settings)
-    result = newest_result(settings.home, options.project, watched.release.version)
+    result = newest_result(settings.results, options.project, watched.release.version)
     if result is None:
         raise DataError(f"{options.project}: no window was checked yet: run python -m monitoring check first")
     window = read(watched, Span(result.start, result.end))
-    page = reporter_at(settings.home, pages="every")(watched, window, result)
-    write_result(settings.home, result.model_copy(update={"report": str(page)}))
+    page = reporter_at(settings.results, pages="every")(watched, window, result)
+    write_result(settings.results, result.model_copy(update={"report": page}))
     print(page)
     return 0
 
 
-def _has_page(folder: Path, result: WindowResult) -> bool:
+def _has_page(folder: str, result: WindowResult) -> bool:
     """Whether a window of that day, this one aside, has a page already."""
-    own = f"{report_path(Path(), result).name}.html"
-    return any(path.name != own for path in folder.glob(f"{result.version}/{result.end:%Y%m%d}T*.html"))
+    day, own = f"{result.end:%Y%m%d}T", f"{result.end:{END}}.html"
+    names = list_below(f"{folder}/{result.version}")
+    return any(name.startswith(day) and name.endswith(".html") and name != own for name in names)
 
 
 def _keep_to_ourselves() -> None:

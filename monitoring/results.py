@@ -1,70 +1,90 @@
-"""Where results of checks are kept: a JSON file a window, ``<home>/monitoring/<project>/windows/<version>/<end>``."""
+"""Where results of checks are kept: a JSON file a window, ``<root>/<project>/windows/<version>/<end>.json``.
 
-import os
+The root is EVENKEEL_RESULTS, a folder or s3://..., so that an exporter tells what a check elsewhere has found.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from evenkeel.errors import StorageError
+from evenkeel.storage import exists, list_below, list_folders, read_bytes, write_bytes
 from monitoring.result import WindowResult
 
-FOLDER = "monitoring"
+Root = str | Path
 END = "%Y%m%dT%H%M%SZ"
 """How the end of a window is written in file names: their order is that of time."""
+_READERS = 8
+"""Results read at once: latency, not bandwidth, bounds small objects on S3."""
 
 
-def result_path(home: Path, result: WindowResult) -> Path:
+def result_uri(root: Root, result: WindowResult) -> str:
     """The file of one window's result."""
-    return _windows(home, result.project) / result.version / f"{result.end:{END}}.json"
+    return f"{_windows(root, result.project)}/{result.version}/{result.end:{END}}.json"
 
 
-def report_folder(home: Path, project: str) -> Path:
+def report_folder(root: Root, project: str) -> str:
     """Where a project's reports are."""
-    return home / FOLDER / project / "reports"
+    return f"{root}/{project}/reports"
 
 
-def report_path(home: Path, result: WindowResult) -> Path:
+def report_uri(root: Root, result: WindowResult) -> str:
     """Where the reports of one window are, but for the endings of their names."""
-    return report_folder(home, result.project) / result.version / f"{result.end:{END}}"
+    return f"{report_folder(root, result.project)}/{result.version}/{result.end:{END}}"
 
 
-def write_result(home: Path, result: WindowResult) -> Path:
+def write_result(root: Root, result: WindowResult) -> str:
     """Write a result whole or not at all; one of the same window is replaced."""
-    path = result_path(home, result)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
-    return path
+    uri = result_uri(root, result)
+    write_bytes(uri, f"{result.model_dump_json(indent=1)}\n".encode())
+    return uri
 
 
-def read_results(home: Path, project: str, version: str) -> list[WindowResult]:
+def read_results(root: Root, project: str, version: str) -> list[WindowResult]:
     """All results of one model version, the oldest first. Raises StorageError naming a file that is no result."""
-    return [_read(path) for path in sorted((_windows(home, project) / version).glob("*.json"))]
+    folder = f"{_windows(root, project)}/{version}"
+    return _read_each([f"{folder}/{name}" for name in _names(folder)])
 
 
-def read_all_results(home: Path, project: str) -> list[WindowResult]:
+def read_all_results(root: Root, project: str) -> list[WindowResult]:
     """All results of a project, whatever their version, the oldest first. Raises StorageError as above."""
-    return [_read(path) for path in sorted(_windows(home, project).glob("*/*.json"), key=lambda path: path.name)]
+    folder = _windows(root, project)
+    return _read_each([f"{folder}/{name}" for name in sorted(_names(folder), key=_end)])
 
 
-def newest_result(home: Path, project: str, version: str = "*") -> WindowResult | None:
+def newest_result(root: Root, project: str, version: str | None = None) -> WindowResult | None:
     """The result of the newest window of a project: of one version, or whatever its version."""
-    path = max(_windows(home, project).glob(f"{version}/*.json"), key=lambda path: path.name, default=None)
-    return _read(path) if path else None
+    folder = _windows(root, project) + (f"/{version}" if version else "")
+    name = max(_names(folder), key=_end, default=None)
+    return _read(f"{folder}/{name}") if name else None
 
 
-def watched_projects(home: Path) -> list[str]:
+def watched_projects(root: Root) -> list[str]:
     """The projects that have results."""
-    return sorted(path.parent.name for path in (home / FOLDER).glob("*/windows"))
+    return [name for name in list_folders(root) if exists(_windows(root, name))]
 
 
-def _windows(home: Path, project: str) -> Path:
-    return home / FOLDER / project / "windows"
+def _windows(root: Root, project: str) -> str:
+    return f"{root}/{project}/windows"
 
 
-def _read(path: Path) -> WindowResult:
+def _names(folder: str) -> list[str]:
+    return [name for name in list_below(folder) if name.endswith(".json")]
+
+
+def _end(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _read_each(uris: Sequence[str]) -> list[WindowResult]:
+    with ThreadPoolExecutor(_READERS) as pool:
+        return list(pool.map(_read, uris))
+
+
+def _read(uri: str) -> WindowResult:
     try:
-        return WindowResult.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as exc:
-        raise StorageError(f"{path}: is not a result of a check: {exc}; delete it and run make monitor again") from exc
+        return WindowResult.model_validate_json(read_bytes(uri))
+    except ValidationError as exc:
+        raise StorageError(f"{uri}: is not a result of a check: {exc}; delete it and run make monitor again") from exc

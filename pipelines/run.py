@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime as dt
-import secrets
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from pipelines.compile import COMPILED
 from pipelines.display import Display
 from pipelines.local import Outputs, StageError, run_pipeline
 from pipelines.parameters import Parameters, resolve
+from pipelines.runs import mark_used, new_folder, prune
 from pipelines.warm import WarmServers
 from pipelines.words import words
 
@@ -33,7 +33,7 @@ def run(name: str, *, target: str | None, verbose: bool, cached: bool) -> None:
         parameters = resolve(project, settings, target)
         display = Display(partial(words, metric=project.gates.metric), verbose=verbose)
         display.say(_headline(project, parameters))
-        folder = _new_folder(settings, project)
+        folder = new_folder(_runs(settings, project), dt.datetime.now(dt.UTC))
         cache = settings.home / "cache" if cached else None
         try:
             outputs = run_pipeline(COMPILED, asdict(parameters), folder, cache, display, warm)
@@ -49,12 +49,8 @@ def _headline(project: Project, parameters: Parameters) -> str:
     return f"{project.name}: data {parameters.data_version[:12]}, code {parameters.code_version[:12]}, {champion}"
 
 
-def _new_folder(settings: Settings, project: Project) -> Path:
-    """A folder of this run's own; its name sorts by time."""
-    name = f"{dt.datetime.now(dt.UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    folder = settings.home / "runs" / project.name / name
-    folder.mkdir(parents=True)
-    return folder
+def _runs(settings: Settings, project: Project) -> Path:
+    return settings.home / "runs" / project.name
 
 
 def _close(display: Display, project: Project, settings: Settings, folder: Path, outputs: Outputs) -> None:
@@ -62,3 +58,6 @@ def _close(display: Display, project: Project, settings: Settings, folder: Path,
     display.say("")
     for line in closing_table(project, outputs, certificate_of(outputs), reports):
         display.say(line)
+    now = dt.datetime.now(dt.UTC)
+    mark_used(_runs(settings, project), outputs, now)
+    prune(_runs(settings, project), now)

@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.config import Project, find_project
 from evenkeel.digest import file_sha256
-from evenkeel.errors import PipelineError
+from evenkeel.errors import GateError, PipelineError, RegistryError
 from evenkeel.settings import Settings, read_settings
-from pipelines.compile import COMPILED, COMPILED_MONITORING, PIPELINE
+from evenkeel.tracking import challenger
+from pipelines.compile import COMPILED, COMPILED_MONITORING, MONITORING, PIPELINE
 from pipelines.kubeflow import connect, package, told
-from pipelines.parameters import resolve
+from pipelines.parameters import Parameters, resolve
 from pipelines.tasks import NEEDS
 
 if TYPE_CHECKING:
@@ -27,26 +29,65 @@ PATIENCE = 5
 def submit(name: str, *, target: str | None, cached: bool = True, poll_seconds: float = 3.0) -> None:
     """Run a project there and wait until it ends, in whatever way, with a line for every box that changes state.
 
-    Raises PipelineError where it cannot be submitted or did not succeed.
+    Raises PipelineError where it cannot be submitted or did not succeed, GateError where the gate refused.
     """
     settings = read_settings()
     project = find_project(name, settings.workspace / "conf")
     parameters = resolve(project, settings, target)
+    title = f"{project.name} {parameters.data_version[:8]}"
+    with package(COMPILED, settings.image, cached=cached) as path:
+        ended, link = _see_through(settings, project, title, path, asdict(parameters), poll_seconds)
+    if _is_refused(settings, project, parameters, ended):
+        raise GateError(f"{project.name}: the candidate was refused by the gate: {_reason(ended)}; see {link}")
+    _expect_success(ended, link)
+
+
+def submit_monitoring(name: str, *, poll_seconds: float = 3.0) -> None:
+    """Check a project's windows there, once, and wait until it ends. Raises PipelineError."""
+    settings = read_settings()
+    project = find_project(name, settings.workspace / "conf")
+    with _monitoring_package(settings) as path:
+        ended, link = _see_through(settings, project, f"{name} monitoring", path, {"project": name}, poll_seconds)
+    _expect_success(ended, link)
+
+
+def _see_through(
+    settings: Settings, project: Project, title: str, path: Path, parameters: dict[str, Any], poll_seconds: float
+) -> tuple["V2beta1Run", str]:
+    """Submit a run and wait for its end; the run, and where people see it."""
     client, host = connect(settings), _host(settings)
-    with told(host), package(COMPILED, settings.image, cached=cached) as path:
+    with told(host):
         run = client.create_run_from_pipeline_package(
             str(path),
-            arguments=asdict(parameters),
-            run_name=f"{project.name} {parameters.data_version[:8]}",
+            arguments=parameters,
+            run_name=title,
             experiment_name=project.name,
             namespace=settings.kfp_namespace,
         )
     link = f"{host}/#/runs/details/{run.run_id}"
-    print(f"{project.name}: data {parameters.data_version[:12]}, submitted as {link}", flush=True)
-    ended = _wait(client, host, run.run_id, poll_seconds)
+    print(f"{title}: submitted as {link}", flush=True)
+    return _wait(client, host, run.run_id, poll_seconds), link
+
+
+def _expect_success(ended: "V2beta1Run", link: str) -> None:
     if ended.state != "SUCCEEDED":
         raise PipelineError(f"the run ended as {ended.state}: {_reason(ended)}; see {link}")
     print(f"the run ended as {ended.state}")
+
+
+def _is_refused(settings: Settings, project: Project, parameters: Parameters, ended: "V2beta1Run") -> bool:
+    """Whether the gate refused what this run made. The registry is asked: Kubeflow tells a box's exit code alone."""
+    tasks = (ended.run_details.task_details if ended.run_details else None) or []
+    if not any(task.display_name == "register" and task.state == "FAILED" for task in tasks):
+        return False
+    try:
+        newest = challenger(settings, project.name)
+    except RegistryError:  # then it failed for that, and is told as what it is: a failed run
+        return False
+    if newest is None or newest.passed:
+        return False
+    about = parameters.data_version, parameters.code_version
+    return (newest.tags.get("data.version"), newest.tags.get("code.version")) == about
 
 
 def schedule(name: str, *, target: str | None, cron: str | None) -> None:
@@ -70,12 +111,10 @@ def schedule_monitoring(name: str, *, cron: str | None) -> None:
 
     A check without a window that has ended costs a start. Raises PipelineError.
     """
-    from pipelines.monitoring import IMAGE
-
     settings = read_settings()
     project = find_project(name, settings.workspace / "conf")
     when = _cron(project, cron or "0 5 * * * *")
-    with package(COMPILED_MONITORING, settings.monitoring_image, stands_for=IMAGE) as path:
+    with _monitoring_package(settings) as path:
         _recur(settings, project, f"evenkeel-{project.name}-monitoring", when, path, {"project": name})
 
 
@@ -105,23 +144,41 @@ def upload() -> None:
 
     Raises PipelineError.
     """
+    settings = read_settings()
+    with package(COMPILED, settings.image) as path:
+        _upload(settings, PIPELINE, path)
+
+
+def upload_monitoring() -> None:
+    """The same for the pipeline that checks windows."""
+    settings = read_settings()
+    with _monitoring_package(settings) as path:
+        _upload(settings, MONITORING, path)
+
+
+def _upload(settings: Settings, title: str, path: Path) -> None:
     from kfp_server_api import V2beta1Pipeline
 
-    settings = read_settings()
     client, host = connect(settings), _host(settings)
-    with told(host), package(COMPILED, settings.image) as path:
+    with told(host):
         version = file_sha256(path)[:12]
         listed = _all(client.list_pipelines, "pipelines", namespace=settings.kfp_namespace)
-        pipeline = next((each.pipeline_id for each in listed if each.display_name == PIPELINE), None)
+        pipeline = next((each.pipeline_id for each in listed if each.display_name == title), None)
         if pipeline is None:
-            wanted = V2beta1Pipeline(display_name=PIPELINE, namespace=settings.kfp_namespace)
+            wanted = V2beta1Pipeline(display_name=title, namespace=settings.kfp_namespace)
             pipeline = client.pipelines.pipeline_service_create_pipeline(wanted).pipeline_id
         versions = _all(client.list_pipeline_versions, "pipeline_versions", pipeline_id=pipeline)
         known = {each.display_name for each in versions}
         if version not in known:
             client.upload_pipeline_version(str(path), version, pipeline_id=pipeline)
     verb = "has already" if version in known else "has now"
-    print(f"{PIPELINE} {verb} version {version}: {host}/#/pipelines/details/{pipeline}")
+    print(f"{title} {verb} version {version}: {host}/#/pipelines/details/{pipeline}")
+
+
+def _monitoring_package(settings: Settings) -> AbstractContextManager[Path]:
+    from pipelines.monitoring import IMAGE
+
+    return package(COMPILED_MONITORING, settings.monitoring_image, stands_for=IMAGE)
 
 
 def _host(settings: Settings) -> str:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from evidently.core.report import Snapshot
 
@@ -12,7 +11,7 @@ from monitoring.drift.content import content, may_show_target, shown_columns
 from monitoring.drift.metric import ColumnDrift, WindowDrift
 from monitoring.drift.presets import guarded, performance, summary
 from monitoring.result import WindowResult
-from monitoring.results import report_path
+from monitoring.results import Root, report_uri
 from monitoring.window import Window
 
 LABELS = "-labels"
@@ -23,25 +22,24 @@ LABELS = "-labels"
 class ReportFiles:
     """Where a window's reports are."""
 
-    snapshot: Path
+    snapshot: str
     """Drift: Evidently's JSON, as ``Snapshot.load`` and Evidently's UI read it."""
-    page: Path | None = None
-    labels: Path | None = None
+    page: str | None = None
+    labels: str | None = None
     """Performance on the rows that have a label."""
-    labels_page: Path | None = None
+    labels_page: str | None = None
 
 
-def write_report(home: Path, watched: Watched, window: Window, result: WindowResult, *, pages: bool) -> ReportFiles:
+def write_report(root: Root, watched: Watched, window: Window, result: WindowResult, *, pages: bool) -> ReportFiles:
     """Write a window's snapshots, and with ``pages`` their HTML; those of the same window are replaced."""
     left_out: dict[str, str] = {}
     labels = labels_snapshot(watched, window, result, left_out) if may_show_target(watched) else None
     drift = drift_snapshot(watched, window, result, left_out)  # the last: it says what both leave out
-    place = report_path(home, result)
+    place = report_uri(root, result)
     snapshot, page = _write(place, drift, pages=pages)
     if labels is None:
         return ReportFiles(snapshot, page)
-    beside = place.with_name(f"{place.name}{LABELS}")
-    return ReportFiles(snapshot, page, *_write(beside, labels, pages=pages))
+    return ReportFiles(snapshot, page, *_write(place + LABELS, labels, pages=pages))
 
 
 def drift_snapshot(watched: Watched, window: Window, result: WindowResult, left_out: dict[str, str]) -> Snapshot:
@@ -81,11 +79,9 @@ def _about(result: WindowResult) -> dict[str, object]:
     return {"timestamp": result.end, "metadata": metadata, "tags": [f"version {result.version}", *result.suspicions]}
 
 
-def _write(place: Path, snapshot: Snapshot, *, pages: bool) -> tuple[Path, Path | None]:
-    path = place.with_name(f"{place.name}.json")
-    write_bytes(path, snapshot.dumps().encode())
+def _write(place: str, snapshot: Snapshot, *, pages: bool) -> tuple[str, str | None]:
+    write_bytes(f"{place}.json", snapshot.dumps().encode())
     if not pages:
-        return path, None
-    page = place.with_name(f"{place.name}.html")
-    write_bytes(page, snapshot.get_html_str(as_iframe=False).encode())
-    return path, page
+        return f"{place}.json", None
+    write_bytes(f"{place}.html", snapshot.get_html_str(as_iframe=False).encode())
+    return f"{place}.json", f"{place}.html"

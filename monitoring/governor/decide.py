@@ -26,6 +26,7 @@ Rule = Literal[
     "quiet_hours",
     "cooldown",
     "daily_cap",
+    "no_new_data",
     "few_labels",
     "unusable_rows",
 ]
@@ -57,6 +58,8 @@ class Known:
     """What the newest window says about broken data; '' where it is sound."""
     unusable: str = ""
     """Why labelled predictions cannot become training rows; '' where they can."""
+    same_data: str = ""
+    """The workspace's data version, where the released model was trained on just that; '' where it was not."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def decide(ask: Ask, known: Known, past: Past, rules: Retraining, now: dt.dateti
         _wanted(ask, known, rules)
         or _spent(ask, past)
         or _too_soon(past, rules, now)
-        or _too_little(known, rules)
+        or (_nothing_brought(known) if ask.trigger == "data" else _too_little(known, rules))
         or Decision("started", ask.reason)
     )
 
@@ -131,6 +134,13 @@ def _too_soon(past: Past, rules: Retraining, now: dt.datetime) -> Decision | Non
     today = [start for start in past.starts if now - start < dt.timedelta(days=1)]
     if len(today) >= rules.daily_cap:
         return Decision("daily_cap", f"{len(today)} were started within 24 hours; daily_cap is {rules.daily_cap}")
+    return None
+
+
+def _nothing_brought(known: Known) -> Decision | None:
+    if known.same_data:
+        about = f"version {known.released} was trained on {known.same_data}, as the workspace's pointer has it"
+        return Decision("no_new_data", f"{about}: make data-add")
     return None
 
 

@@ -228,6 +228,11 @@ def _untold(name: str, column: Column, total: int, project: Project) -> str:
     about = f"{project.name}: {total} labelled predictions cannot become training rows: column {name!r}"
     if column.sensitive != "no":
         return f"{about} is sensitive: {column.sensitive}, so the ledger does not hold it; bring new data by hand"
+    if name == project.split.group:
+        return (
+            f"{about} is split.group, which requests do not carry: without it the same {name} could both teach and"
+            " judge; bring new data by hand (make data-add, then retrain --trigger data)"
+        )
     if name == project.data.id:
         return f"{about} is needed, and no request carried it: send it with each row, or make it nullable"
     return f"{about} is needed, and neither a feature nor the id nor the time: make it nullable, or bring data by hand"

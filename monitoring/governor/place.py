@@ -4,12 +4,13 @@ from pathlib import Path
 
 from evenkeel.settings import Settings
 from monitoring.governor.state import State
-from monitoring.results import FOLDER
+
+_FOLDER = "monitoring"
 
 
 def open_state(settings: Settings) -> State:
     """The governor's memory."""
-    return State(settings.home / FOLDER / "governor.sqlite")
+    return State(settings.home / _FOLDER / "governor.sqlite")
 
 
 def flight_lock(settings: Settings, project: str) -> Path:
@@ -33,4 +34,4 @@ def ids_folder(settings: Settings, project: str) -> Path:
 
 
 def _folder(settings: Settings, project: str) -> Path:
-    return settings.home / FOLDER / project / "retraining"
+    return settings.home / _FOLDER / project / "retraining"

@@ -16,10 +16,10 @@ from evenkeel.release import Release
 from evenkeel.settings import Settings
 from evenkeel.storage import copy_in, write_bytes
 from evenkeel.table import read_raw
-from evenkeel.targets.local import LocalTarget
 from evenkeel.versions import CACHE, fetch_version, has_version, put_version, read_pointer
 from monitoring.governor.newdata import absent_from, grow, labelled_rows, next_cutoff, read_ids, write_ids, write_raw
 from monitoring.governor.place import ids_folder, workspace
+from monitoring.releases import read_release
 from monitoring.results import read_all_results
 
 _DVC = "[core]\n    analytics = false\n    no_scm = true\n    remote = local\n"
@@ -56,7 +56,7 @@ def prepare(name: str, settings: Settings, now: dt.datetime) -> Prepared:
     Raises DataError where nothing is released, its data version is nowhere, or ledger rows do not fit it.
     """
     project = find_project(name, settings.workspace / "conf")
-    release = LocalTarget(settings.releases).status(name).current
+    release = read_release(settings.released, name)
     if release is None:
         raise DataError(f"{name}: no version is released, so there is no data version to add to: make pipeline-run")
     place = workspace(settings, name)
@@ -64,7 +64,7 @@ def prepare(name: str, settings: Settings, now: dt.datetime) -> Prepared:
     _fetch(project, release, settings, data)
     base = read_raw(data, project.data)
     contained = read_ids(ids_folder(settings, name), release.data_version)
-    new = labelled_rows(str(settings.ledger), project, contained, read_all_results(settings.home, name), now)
+    new = labelled_rows(settings.ledger, project, contained, read_all_results(settings.results, name), now)
     cutoff = next_cutoff(new, project)
     if cutoff is not None:
         project = project.model_copy(update={"split": project.split.model_copy(update={"cutoff": cutoff})})
@@ -73,6 +73,16 @@ def prepare(name: str, settings: Settings, now: dt.datetime) -> Prepared:
     (place / ".dvc").mkdir(exist_ok=True)
     (place / ".dvc" / "config").write_text(_DVC, encoding="utf-8")
     return Prepared(place, project, data, pa.concat_arrays([contained, new.ids]), len(new), rows.num_rows)
+
+
+def current_version(project: Project, settings: Settings) -> str:
+    """The data version that the workspace names; '' where a repository says it (EVENKEEL_DATA_GIT).
+
+    Raises DataError where the pointer is missing or none.
+    """
+    if project.data.version:
+        return project.data.version
+    return "" if settings.data_git else read_pointer(settings.workspace / project.data.pointer_path)
 
 
 def _fetch(project: Project, release: Release, settings: Settings, data: Path) -> None:

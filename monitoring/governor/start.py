@@ -13,10 +13,11 @@ import sys
 import threading
 from pathlib import Path
 
-from evenkeel.errors import EvenkeelError
+from evenkeel.config.load import find_project
+from evenkeel.errors import DataError, EvenkeelError
 from evenkeel.settings import Settings, read_settings
 from monitoring.governor.place import log_file, open_state
-from monitoring.governor.prepare import prepare
+from monitoring.governor.prepare import current_version, prepare
 from monitoring.governor.state import Outcome, Run, State
 
 ROOT = Path(__file__).parents[2]
@@ -76,21 +77,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _retrain(run: Run, lock: int, settings: Settings, state: State) -> tuple[Outcome, str]:
-    prepared = prepare(run.project, settings, _now())
-    print(f"{prepared.added} labelled predictions are new; {prepared.rows} rows in all", flush=True)
-    environment = _environment(settings, prepared.workspace)
-    # in the lock's hands only: a child that is left behind must keep the next run from starting
-    data = [sys.executable, "-m", "components", "data", "add", str(prepared.data)]
-    if subprocess.run(data, env=environment, pass_fds=[lock], check=False).returncode:
-        return "failed", f"{prepared.data} did not become a data version; see the log"
-    version = prepared.commit(settings)
+    if run.asked == "data":  # somebody brought it: it is trained on as it is, and nothing is added to it
+        place = settings.workspace
+        version = current_version(find_project(run.project, place / "conf"), settings)
+    else:
+        place, version = _grown(run, lock, settings)
     state.trains_on(run.id, version)
     verb = "submit" if settings.kfp_host else "run"
-    pipeline = [sys.executable, "-m", "pipelines", verb, run.project]
     ended = subprocess.run(
-        pipeline,
-        env=environment,
-        pass_fds=[lock],
+        [sys.executable, "-m", "pipelines", verb, run.project],
+        env=_environment(settings, place),
+        pass_fds=[lock],  # a child that is left behind must keep the next run from starting
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -98,8 +95,19 @@ def _retrain(run: Run, lock: int, settings: Settings, state: State) -> tuple[Out
     )
     print(ended.stdout, flush=True)
     if ended.returncode == 0:
-        return "promoted", f"data version {version}"
+        return "promoted", f"data version {version or 'of the repository'}"
     return "refused" if ended.returncode == REFUSED else "failed", _last_words(ended.stdout)
+
+
+def _grown(run: Run, lock: int, settings: Settings) -> tuple[Path, str]:
+    """The released model's data and what the ledger has learnt since, as a new version; its workspace, its id."""
+    prepared = prepare(run.project, settings, _now())
+    print(f"{prepared.added} labelled predictions are new; {prepared.rows} rows in all", flush=True)
+    data = [sys.executable, "-m", "components", "data", "add", str(prepared.data)]
+    environment = _environment(settings, prepared.workspace)
+    if subprocess.run(data, env=environment, pass_fds=[lock], check=False).returncode:
+        raise DataError(f"{prepared.data} did not become a data version; see the log")
+    return prepared.workspace, prepared.commit(settings)
 
 
 def _last_words(output: str) -> str:

@@ -11,9 +11,8 @@ from typing import Any
 
 from evenkeel.datasets.insurance import Drift
 from evenkeel.errors import PipelineError
-from evenkeel.targets.local import LocalTarget
 from monitoring.loop.children import free_port, get, tail, wait_until
-from monitoring.loop.stage import PROJECT, SMALL, Stage
+from monitoring.loop.stage import PROJECT, SMALL, TRAINING_SECONDS, Stage
 from monitoring.loop.telling import alert
 from monitoring.result import Alarm, WindowResult
 
@@ -168,14 +167,43 @@ def training_killed(stage: Stage) -> str:
     return f"run {run.id} is recorded as lost, the next may start"
 
 
+def registry_killed(stage: Stage) -> str:
+    """The registry dies in the middle of a run: nothing is released by halves, and the next run goes on."""
+    before = stage.release()
+    stage.start_registry()
+    there = {"EVENKEEL_TRACKING_URI": stage.url("registry"), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    known = stage.run_folders()
+    words = ("monitoring", "retrain", PROJECT, "--wait", "--reason")
+    stage.children.room("retrain", *words, "drill: the registry dies", environment=there)
+    wait_until(lambda: stage.is_training(known), "the run to train", TRAINING_SECONDS)
+    stage.children.kill("registry")
+    code = stage.children.finish("retrain")
+    run = stage.runs()[-1]
+    _expect(code == 1 and run.outcome == "failed", f"the run ended as {run.outcome} ({code}): {run.detail}")
+    _expect("MLflow at" in run.detail, f"it does not say that the registry is away: {run.detail}")
+    _expect(stage.release() == before, f"version {stage.release().version} was released")
+    _expect(stage.champion() == before.version, f"the champion is version {stage.champion()}")
+    stage.start_registry()
+    stage.children.room("retrain", *words, "drill: the registry is back", environment=there)
+    code = stage.children.finish("retrain")
+    again = stage.runs()[-1]
+    _expect(again.outcome in ("promoted", "refused"), f"the next ended as {again.outcome} ({code}): {again.detail}")
+    _expect(stage.release().version == stage.champion(), "release and champion are not the same version")
+    stage.children.kill("registry")
+    return f"failed, nothing released; once it was back the gate judged ({again.outcome}): {run.detail[:70]}"
+
+
 def bad_champion(stage: Stage) -> str:
-    """One command, and the version before answers again."""
+    """One command, and the version before answers again; the next candidate is judged against it."""
     bad = stage.release().version
     stage.wait_for_version(bad)
-    status = LocalTarget(stage.settings.releases).rollback(PROJECT, "drill")
-    _expect(status.current is not None and status.current.version != bad, "the bad version is still released")
-    stage.wait_for_version(stage.release().version)
-    return f"version {bad} was rolled back, version {stage.release().version} answers"
+    stage.children.room("rollback", "evenkeel.targets", "rollback", PROJECT, "--reason", "drill")
+    _expect(stage.children.finish("rollback") == 0, f"it was refused: {tail(stage.children.log('rollback'))}")
+    version = stage.release().version
+    _expect(version != bad, "the bad version is still released")
+    _expect(stage.champion() == version, f"the registry's champion is version {stage.champion()}")
+    stage.wait_for_version(version)
+    return f"version {bad} was rolled back, version {version} answers and is champion"
 
 
 DRILLS: Mapping[str, Drill] = {
@@ -186,6 +214,7 @@ DRILLS: Mapping[str, Drill] = {
     "alert storm": alert_storm,
     "poisoned candidate": poisoned_candidate,
     "registry away": registry_away,
+    "registry killed in the middle": registry_killed,
     "retraining killed": training_killed,
     "bad champion rolled back": bad_champion,
 }

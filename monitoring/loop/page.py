@@ -10,7 +10,8 @@ from monitoring.loop.stage import Stage
 from monitoring.loop.timeline import Timeline
 from monitoring.result import WindowResult
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 720, 260, 56, 150, 16, 40
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 540, 280, 48, 12, 36, 36
+"""Narrow, for letters shrink with the plot on a telephone; the legend stands above it."""
 
 
 def write_page(stage: Stage, timeline: Timeline, results: list[WindowResult], run: Run) -> Path:
@@ -76,8 +77,8 @@ def drift_plot(results: list[WindowResult], most: int = 4) -> Markup:
         points = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in enumerate(row))
         parts.append(Markup('<polyline points="{}" fill="none" stroke="{}" stroke-width="2"/>').format(points, colour))
         parts += [_dot(scale.x(at), scale.y(value), colour) for at, value in enumerate(row)]
-        parts.append(_dot(_WIDTH - _RIGHT + 16, _TOP + 10 + 20 * index, colour))
-        parts.append(_text(_WIDTH - _RIGHT + 26, _TOP + 14 + 20 * index, name))
+        x = _LEFT + index * (_WIDTH - _LEFT - _RIGHT) / most
+        parts += [_dot(x + 4, 12, colour), _text(x + 12, 16, name)]
     return _svg(parts, "stability index by window")
 
 
@@ -119,8 +120,10 @@ def _dot(x: float, y: float, colour: str) -> Markup:
 
 
 def _text(x: float, y: float, text: str, *, anchor: str = "start") -> Markup:
-    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" font-size="12" fill="var(--soft)">{}</text>').format(
-        x, y, anchor, text
+    # a rim in the paper's colour, so that lines behind it do not strike it through
+    rim = Markup('paint-order="stroke" stroke="var(--paper)" stroke-width="4"')
+    return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" font-size="13" fill="var(--soft)" {}>{}</text>').format(
+        x, y, anchor, rim, text
     )
 
 

@@ -17,6 +17,7 @@ from evenkeel.errors import PipelineError
 from evenkeel.release import Release
 from evenkeel.settings import Settings
 from evenkeel.targets.local import LocalTarget
+from evenkeel.tracking import champion_version
 from monitoring.check import judge, read, released
 from monitoring.governor.place import log_file, open_state
 from monitoring.governor.state import Entry, Run
@@ -28,6 +29,8 @@ from monitoring.results import read_results, write_result
 from monitoring.window import Span
 
 PROJECT = "insurance"
+PROCESSES = ("server", "exporter", "webhook", "registry", "prometheus", "alertmanager")
+"""What listens on a port of its own."""
 SMALL: dict[str, dict[str, Any]] = {
     "model": {"search": {"trials": 2, "workers": 2, "folds": 3}},
     "monitoring": {"window_minutes": 1, "min_rows": 500, "windows": 2, "label_delay_hours": 1, "label_coverage": 0.6},
@@ -36,11 +39,13 @@ SMALL: dict[str, dict[str, Any]] = {
     "gates": {
         "require": {"roc_auc": 0.70, "pr_auc": 0.25},
         "slices": {"floor": 0.55, "min_rows": 200},
+        "gaps": [],
         "calibration_error": 0.1,
     },
 }
 """What differs from conf/insurance.yaml, section by section."""
-_TRAINING_SECONDS = 180.0
+TRAINING_SECONDS = 180.0
+"""Longest wait for a run, or for a box of it."""
 
 
 class Stage:
@@ -49,11 +54,11 @@ class Stage:
     def __init__(self, folder: Path, origin: Settings, changes: dict[str, dict[str, Any]]) -> None:
         rmtree(folder, ignore_errors=True)
         self.folder = folder.resolve()
-        self.settings = Settings(home=self.folder / "home", workspace=self.folder / "workspace", _env_file=None)
+        self.settings = _own_settings(self.folder)
         self.project = _lay_out(self.settings.workspace, origin.workspace, changes)
         self.token = secrets.token_hex(16)
         self.children = Children(self.folder / "logs", _environment(self.settings, self.token))
-        self.ports = {name: free_port() for name in ("server", "exporter", "webhook", "prometheus", "alertmanager")}
+        self.ports = {name: free_port() for name in PROCESSES}
         self.telling = Telling(self.children, self.ports, self.folder / "alerting", self.token)
         self.traffic = Traffic(self.url("server"), self.project)
         self._last = dt.datetime.now(dt.UTC)
@@ -91,6 +96,14 @@ class Stage:
         )
         self.children.wait_for("webhook", f"{self.url('webhook')}/healthz")
 
+    def start_registry(self) -> None:
+        """An MLflow server over the embedded database, which runs are told of by its URL."""
+        place = ("--host", "127.0.0.1", "--port", str(self.ports["registry"]), "--workers", "1")
+        store = ("--backend-store-uri", str(self.settings.tracking_uri))
+        quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        self.children.room("registry", "mlflow", "server", *place, *store, environment=quiet)
+        self.children.wait_for("registry", f"{self.url('registry')}/health")
+
     def train(self) -> Release:
         """Run the pipeline once; what it released."""
         self.children.room("training", "pipelines", "run", PROJECT)
@@ -125,6 +138,18 @@ class Stage:
             raise PipelineError(f"nothing is released below {self.settings.releases}")
         return current
 
+    def champion(self) -> str:
+        """Version that the registry calls champion."""
+        return champion_version(self.settings, PROJECT)
+
+    def run_folders(self) -> set[Path]:
+        """Folders of the pipeline's runs."""
+        return set((self.settings.home / "runs" / PROJECT).glob("[0-9]*"))
+
+    def is_training(self, known: set[Path]) -> bool:
+        """Whether a run whose folder is not among the known ones has come to its train box."""
+        return any((folder / "logs" / "train.log").exists() for folder in self.run_folders() - known)
+
     def send(self, rows: int, *, labelled: bool = True, **how: Any) -> Sent:
         """Traffic over HTTP, its labels too, and wait until the ledger has it."""
         sent = self.traffic.send(rows, **how)
@@ -140,9 +165,9 @@ class Stage:
             time.sleep(1)
             end = dt.datetime.now(dt.UTC)
         watched = released(PROJECT, self.settings)
-        before = read_results(self.settings.home, PROJECT, watched.release.version)
+        before = read_results(self.settings.results, PROJECT, watched.release.version)
         result = judge(watched, read(watched, Span(self._last, end)), before, end + later)
-        write_result(self.settings.home, result)
+        write_result(self.settings.results, result)
         self._last = end
         return result
 
@@ -167,12 +192,29 @@ class Stage:
 
     def wait_for_end(self, number: int) -> Run:
         """The same, once it has ended."""
-        wait_until(lambda: self.runs()[number - 1].ended is not None, f"retraining {number} to end", _TRAINING_SECONDS)
+        wait_until(lambda: self.runs()[number - 1].ended is not None, f"retraining {number} to end", TRAINING_SECONDS)
         return self.runs()[number - 1]
 
     def wait_for_version(self, version: str) -> None:
         """Wait until the server answers with this version."""
         wait_until(lambda: self.traffic.served_version() == version, f"the server to answer with version {version}")
+
+
+def _own_settings(folder: Path) -> Settings:
+    """Every place named: none may come from the environment."""
+    home = folder / "home"
+    return Settings(
+        home=home,
+        workspace=folder / "workspace",
+        tracking_uri=f"sqlite:///{home / 'mlflow.db'}",
+        ledger=str(home / "ledger"),
+        released=str(home / "releases"),
+        results=str(home / "monitoring"),
+        data_remote=None,
+        s3_endpoint=None,
+        kfp_host=None,
+        _env_file=None,
+    )
 
 
 def _lay_out(place: Path, origin: Path, changes: dict[str, dict[str, Any]]) -> Project:

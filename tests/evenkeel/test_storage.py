@@ -10,7 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evenkeel.errors import StorageError
-from evenkeel.storage import below, copy_in, copy_out, exists, list_below, read_bytes, replacing, write_bytes
+from evenkeel.storage import (
+    below,
+    copy_in,
+    copy_out,
+    delete,
+    exists,
+    list_below,
+    list_folders,
+    read_bytes,
+    replacing,
+    write_bytes,
+)
 from tests.s3 import Bucket
 
 Place = Callable[[str], str]
@@ -47,6 +58,28 @@ def test_a_folder_goes_out_and_comes_in(place: Place, tmp_path: Path) -> None:
     copy_in(place("model"), tmp_path / "target")
     assert list_below(tmp_path / "target") == list_below(source)
     assert (tmp_path / "target/deep/er/a.txt").read_text() == "deep/er/a.txt"
+
+
+def test_folders_are_listed_one_level_deep(place: Place) -> None:
+    assert list_folders(place("models")) == []
+    for name in ("models/b/1/x", "models/a/y", "models/file", "models-2/c/x"):
+        write_bytes(place(name), b"")
+    assert list_folders(place("models")) == ["a", "b"]
+
+
+def test_a_folder_that_is_being_written_is_not_listed(tmp_path: Path) -> None:
+    with replacing(tmp_path / "models" / "a") as partial:
+        partial.mkdir()
+        assert list_folders(tmp_path / "models") == []
+    assert list_folders(tmp_path / "models") == ["a"]
+
+
+def test_what_is_deleted_is_gone_and_may_be_deleted_again(place: Place) -> None:
+    write_bytes(place("x/one"), b"")
+    write_bytes(place("x/one-two"), b"")
+    for _ in range(2):
+        delete(place("x/one"))
+        assert list_below(place("x")) == ["one-two"]
 
 
 def test_a_file_goes_out_and_comes_in(place: Place, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_catalogue_is_what_the_server_exports() -> None:
 def test_the_catalogue_is_what_the_exporter_exports(tmp_path: Path) -> None:
     release(tmp_path)
     write(tmp_path, window("visits", "input_shift", features={"age": moved(0.4)}, label=column(), report="r.html"))
-    families = exported(Results(tmp_path, tmp_path / "releases"))
+    families = exported(Results(tmp_path / "monitoring", tmp_path / "releases"))
     everything = set(of("exporter")) - {"ml_monitoring_window_expected_seconds"}  # of the bundle: see test_exporter
     assert set(families) == everything
     for name, family in families.items():

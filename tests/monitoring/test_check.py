@@ -18,7 +18,7 @@ from evenkeel.targets.local import LocalTarget
 from monitoring.__main__ import main
 from monitoring.check import check, due_spans, released
 from monitoring.result import WindowResult
-from monitoring.results import read_results, result_path
+from monitoring.results import read_results, result_uri
 from monitoring.window import Span
 from tests.monitoring.flats import HOUR, ROWS, START, Flats, draw
 from tests.monitoring.flats import bundle as bundle
@@ -171,8 +171,8 @@ def test_versions_are_kept_apart(flats: Flats) -> None:
 def test_a_check_that_was_killed_goes_on_where_it_was(flats: Flats, monkeypatch: pytest.MonkeyPatch) -> None:
     serve_hours(flats, 3)
     done = check(flats.watched(), flats.home, START + HOUR)
-    written = result_path(flats.home, done[0]).stat().st_mtime_ns
-    (flats.home / "monitoring/flats/windows/1/.part.json.1").write_text("{")  # half of a result
+    written = Path(result_uri(flats.home, done[0])).stat().st_mtime_ns
+    (flats.home / "flats/windows/1/.part.json.1").write_text("{")  # half of a result
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -181,13 +181,13 @@ def test_a_check_that_was_killed_goes_on_where_it_was(flats: Flats, monkeypatch:
     with pytest.raises(KeyboardInterrupt):
         check(flats.watched(), flats.home, START + 3 * HOUR, lambda *about: next(reporter)(*about))
     assert len(read_results(flats.home, "flats", "1")) == 3  # each is written before its report
-    assert result_path(flats.home, done[0]).stat().st_mtime_ns == written
+    assert Path(result_uri(flats.home, done[0])).stat().st_mtime_ns == written
     assert check(flats.watched(), flats.home, START + 3 * HOUR) == []
 
 
 def test_a_report_is_remembered_when_the_window_is_judged_again(flats: Flats) -> None:
     serve_hours(flats, 1, labelled=False)
-    (first,) = check(flats.watched(), flats.home, START + HOUR, lambda *_: Path("page.html"))
+    (first,) = check(flats.watched(), flats.home, START + HOUR, lambda *_: "page.html")
     (again,) = check(flats.watched(), flats.home, START + HOUR, lambda *_: None)
     assert first.report == again.report == "page.html"
 
@@ -195,7 +195,7 @@ def test_a_report_is_remembered_when_the_window_is_judged_again(flats: Flats) ->
 def test_a_result_that_is_none_is_named(flats: Flats) -> None:
     serve_hours(flats, 1)
     (result,) = check(flats.watched(), flats.home, START + HOUR)
-    path = result_path(flats.home, result)
+    path = Path(result_uri(flats.home, result))
     path.write_text(path.read_text()[:-30])
     with pytest.raises(StorageError, match=path.name):
         check(flats.watched(), flats.home, LATER)

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from evenkeel.bundle import PROJECT
 from evenkeel.errors import StorageError
 from monitoring.exporter import Results
-from monitoring.results import report_path, result_path
+from monitoring.results import report_uri, result_uri
 from monitoring.samples import most_moved
 from tests.evenkeel.toy_bundle import toy_project
 from tests.monitoring.stack import exporter, free_port, needs
@@ -26,7 +26,7 @@ V3 = {"model": "visits", "model_version": "3"}
 def registry(home: Path, **options: int | str) -> CollectorRegistry:
     """The exporter's metrics over a home."""
     found = CollectorRegistry()
-    found.register(Results(home, home / "releases", **options))  # type: ignore[arg-type]
+    found.register(Results(home / "monitoring", home / "releases", **options))  # type: ignore[arg-type]
     return found
 
 
@@ -125,7 +125,7 @@ def test_a_broken_file_is_counted_and_logged_and_silences_nobody_else(
         write(tmp_path, window(name))
     place = tmp_path / "releases" / "visits"
     path = {
-        "result": result_path(tmp_path, window("visits")),
+        "result": Path(result_uri(tmp_path / "monitoring", window("visits"))),
         "release": place / "release.json",
         "project": place / "bundles" / "a" / PROJECT,
     }[broken]
@@ -144,10 +144,10 @@ def test_a_broken_file_is_counted_and_logged_and_silences_nobody_else(
 
 def test_a_broken_result_is_not_replaced_by_an_older_one(tmp_path: Path) -> None:
     write(tmp_path, window(end=NOW - dt.timedelta(days=1)), window())
-    result_path(tmp_path, window()).write_text("{")
+    Path(result_uri(tmp_path / "monitoring", window())).write_text("{")
     assert registry(tmp_path).get_sample_value("ml_monitoring_window_rows", V3) is None
     with pytest.raises(StorageError, match="delete it and run make monitor"):
-        Results(tmp_path, tmp_path / "releases").newest("visits")
+        Results(tmp_path / "monitoring", tmp_path / "releases").newest("visits")
 
 
 def test_the_features_that_matter_most_have_series_and_all_are_counted(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_no_home_is_no_project(tmp_path: Path) -> None:
 
 
 def test_the_process_tells_serves_reports_and_stops(tmp_path: Path) -> None:
-    folder = report_path(tmp_path, window("visits")).parent
+    folder = Path(report_uri(tmp_path / "monitoring", window("visits"))).parent
     folder.mkdir(parents=True)
     (folder / "w.html").write_text("<h1>moved</h1>")
     write(
@@ -190,7 +190,7 @@ def test_the_process_tells_serves_reports_and_stops(tmp_path: Path) -> None:
         assert httpx.get(f"{url}/reports/far").headers["location"] == "https://far/w.html"
         for path in ("/reports/claims", "/reports/none", "/reports/..", "/reports/%2e%2e%2f%2e%2e%2fsecret", "/", "/x"):
             assert httpx.get(f"{url}{path}").status_code == 404, path
-        result_path(tmp_path, window()).write_text("{")
+        Path(result_uri(tmp_path / "monitoring", window())).write_text("{")
         assert httpx.get(f"{url}/reports/visits").status_code == 500
         process.terminate()
         assert process.wait(10) == 0

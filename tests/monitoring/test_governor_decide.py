@@ -35,6 +35,7 @@ def test_nothing_speaks_against_it() -> None:
         ("cooldown", ASK, KNOWN, Past(starts=(_ago(hours=5, minutes=59),)), RULES),
         ("daily_cap", ASK, KNOWN, Past(starts=(_ago(hours=23), _ago(hours=7))), RULES),
         ("few_labels", ASK, replace(KNOWN, new_labels=499), FREE, RULES),
+        ("no_new_data", replace(ASK, trigger="data"), replace(KNOWN, same_data="v1"), FREE, RULES),
         ("unusable_rows", ASK, replace(KNOWN, unusable="column 'id'"), FREE, RULES),
     ],
 )
@@ -54,6 +55,11 @@ def test_each_rule_refuses(rule: Rule, ask: Ask, known: Known, past: Past, rules
 )
 def test_time_sets_free_again(past: Past) -> None:
     assert decide(ASK, KNOWN, past, RULES, NOW).started
+
+
+def test_data_that_somebody_brought_need_no_labelled_predictions() -> None:
+    brought = replace(ASK, trigger="data")
+    assert decide(brought, replace(KNOWN, new_labels=0, unusable="column 'id'"), FREE, RULES, NOW).started
 
 
 @pytest.mark.parametrize("trigger", ["schedule", "data"])

@@ -22,13 +22,14 @@ from evenkeel.errors import SettingsError
 from evenkeel.settings import Settings
 from monitoring.__main__ import main
 from monitoring.governor.decide import Ask, Decision
-from monitoring.governor.place import flight_lock, log_file, open_state
+from monitoring.governor.place import flight_lock, log_file, open_state, workspace
 from monitoring.governor.state import State, flight
 from monitoring.governor.webhook import MOST_BYTES, Webhook
 from monitoring.governor.webhook import main as serve
 from tests.monitoring import windows
 from tests.monitoring.ledgers import insurance, write_labels, write_predictions
 
+POINTER = "outs:\n- md5: {version}\n  size: 1\n  hash: md5\n  path: insurance.csv\n"
 TOKEN = "a-token-of-the-test"
 ROWS = 600
 
@@ -38,11 +39,12 @@ class Scene:
 
     def __init__(self, folder: Path, project: Project) -> None:
         self.settings = Settings(home=folder / "home", workspace=folder / "work", _env_file=None)
+        self.project = project
         self.write(project)
         self.now = dt.datetime.now(dt.UTC)
         windows.release(self.settings.home, "insurance", at=self.now)
-        sent = write_predictions(self.settings.ledger, ROWS, at=self.now - dt.timedelta(minutes=30))
-        write_labels(self.settings.ledger, sent, at=self.now - dt.timedelta(minutes=1))
+        sent = write_predictions(Path(self.settings.ledger), ROWS, at=self.now - dt.timedelta(minutes=30))
+        write_labels(Path(self.settings.ledger), sent, at=self.now - dt.timedelta(minutes=1))
         self.checked()
 
     def write(self, project: Project) -> None:
@@ -213,6 +215,25 @@ def test_rows_that_cannot_be_learnt_do_not_start_it(scene: Scene) -> None:
     scene.write(insurance(contract=contract))
     with scene.webhook() as port:
         assert post(port, alert()) == ["unusable_rows"]
+
+
+def test_data_that_somebody_brought_are_what_is_trained_on(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """The pointer's version, not the released one with ledger rows; this one is nowhere, which ends the run."""
+    pointer = scene.settings.workspace / scene.project.data.pointer_path
+    pointer.parent.mkdir()
+    asking = ["retrain", "insurance", "--trigger", "data", "--reason", "a new tariff", "--wait"]
+    pointer.write_text(POINTER.format(version="d1" * 16))
+    windows.release(scene.settings.home, "insurance", at=scene.now, data_version="d1" * 16)
+    assert main(asking) == 3
+    assert f"no_new_data: version 3 was trained on {'d1' * 16}" in capsys.readouterr().out
+
+    pointer.write_text(POINTER.format(version="d2" * 16))
+    assert main(asking) == 1
+    assert scene.ended() == "failed"
+    (run,) = scene.state.runs()
+    assert run.data_version == "d2" * 16
+    assert "d2" * 16 in run.detail
+    assert not workspace(scene.settings, "insurance").exists(), "no rows were added to them"
 
 
 def test_a_trigger_that_the_project_does_not_want_is_refused(scene: Scene) -> None:

@@ -155,6 +155,15 @@ def test_balance_evens_classes_and_leaves_the_judging_rows_alone(base: pa.Table)
     assert grown == grow(base, none, project, LATER)
 
 
+def test_a_group_that_requests_do_not_carry_is_named_with_the_way_out(tmp_path: Path) -> None:
+    contract = insurance().contract.model_dump(mode="json", exclude_defaults=True)
+    contract["columns"]["household"] = {"type": "string"}
+    project = insurance(contract=contract, split={"by": "hash", "group": "household"})
+    write_labels(tmp_path, write_predictions(tmp_path, 10))
+    with pytest.raises(DataError, match=r"'household' is split\.group, which requests do not carry.*--trigger data"):
+        _rows(tmp_path, project)
+
+
 def test_a_time_split_moves_on_with_the_new_rows(tmp_path: Path) -> None:
     write_labels(tmp_path, write_predictions(tmp_path, 100))
     cutoff = next_cutoff(_rows(tmp_path), insurance())

@@ -43,8 +43,8 @@ def released(settings: Settings, tmp_path: Path) -> str:
 
 
 def test_a_data_version_is_made_beside_the_checkout(settings: Settings, released: str, repository: Path) -> None:
-    sent = write_predictions(settings.ledger, 100)
-    write_labels(settings.ledger, sent.slice(0, 80))
+    sent = write_predictions(Path(settings.ledger), 100)
+    write_labels(Path(settings.ledger), sent.slice(0, 80))
     before = sorted(settings.workspace.rglob("*"))
     prepared = prepare("insurance", settings, LATER)
     assert (prepared.added, prepared.rows) == (80, 20_080)
@@ -84,7 +84,7 @@ def test_a_folder_of_files_becomes_one(settings: Settings, released: str, tmp_pa
     version = put_version(folder, settings.local_remote)
     record = windows.release(settings.home, "insurance", at=NOW).model_copy(update={"data_version": version})
     (settings.releases / "insurance" / "release.json").write_text(record.model_dump_json())
-    write_labels(settings.ledger, write_predictions(settings.ledger, 10))
+    write_labels(Path(settings.ledger), write_predictions(Path(settings.ledger), 10))
     prepared = prepare("insurance", settings, LATER)
     assert prepared.rows == 160
     assert [file.name for file in prepared.data.rglob("*") if file.is_file()] == ["rows.csv"]

@@ -14,17 +14,25 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from evenkeel.bundle import EVALUATION
 from evenkeel.ledger import FEATURE
+from evenkeel.predictor import Predictor
+from evenkeel.reference import build_reference
+from evenkeel.table import read_table, to_columns, truth
 from evenkeel.targets.local import LocalTarget
 from monitoring.__main__ import main
-from monitoring.check import check, judge, read
+from monitoring.check import Watched, check, judge, read
 from monitoring.report import remove_old, reporter_at
 from monitoring.result import WindowResult
 from monitoring.results import read_results, report_folder, write_result
-from monitoring.window import Span
+from monitoring.window import Labelled, Span, Window
 from tests.monitoring.flats import HOUR, ROWS, START, Flats, draw
 from tests.monitoring.flats import bundle as bundle
 from tests.monitoring.flats import flats as flats
+from tests.monitoring.windows import column as a_column
+from tests.monitoring.windows import release as windows_release
+from tests.monitoring.windows import window as a_window
+from tests.serving.bundles import make_bundle, make_project
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # Evidently's import uses numpy.core
@@ -35,7 +43,7 @@ with warnings.catch_warnings():
 
     from monitoring.drift.cells import cells
     from monitoring.drift.presets import Sides, guarded
-    from monitoring.drift.report import ReportFiles, write_report
+    from monitoring.drift.report import ReportFiles, labels_snapshot, write_report
 
 
 def served(flats: Flats, *, labels: int = ROWS, hours: int = 1, one_class: bool = False, **kind: float) -> None:
@@ -46,19 +54,19 @@ def served(flats: Flats, *, labels: int = ROWS, hours: int = 1, one_class: bool 
         flats.label(ids[:labels], np.zeros(labels, bool) if one_class else dear, START + hour * HOUR)
 
 
-def reported(flats: Flats, *, pages: bool = False) -> tuple[WindowResult, ReportFiles]:
+def reported(flats: Flats, *, pages: bool = False, below: str = "") -> tuple[WindowResult, ReportFiles]:
     watched = flats.watched()
     window = read(watched, Span(START, START + HOUR))
     result = judge(watched, window, [], START + HOUR)
-    return result, write_report(flats.home, watched, window, result, pages=pages)
+    return result, write_report(flats.home / below, watched, window, result, pages=pages)
 
 
-def content(path: Path) -> dict[str, Any]:
+def content(path: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(Snapshot.load(path).json())
     return found
 
 
-def failed_tests(path: Path) -> set[str]:
+def failed_tests(path: str) -> set[str]:
     return {
         test["name"].split(":")[0]
         for test in content(path)["tests"]
@@ -69,7 +77,7 @@ def failed_tests(path: Path) -> set[str]:
 def test_the_snapshot_says_what_the_result_says(flats: Flats) -> None:
     served(flats, larger=1.0)
     result, files = reported(flats)
-    assert files.snapshot == report_folder(flats.home, "flats") / "1" / "20261102T010000Z.json"
+    assert files.snapshot == f"{report_folder(flats.home, 'flats')}/1/20261102T010000Z.json"
     assert files.page is None
     snapshot = Snapshot.load(files.snapshot)
     metrics = json.loads(snapshot.json())["metrics"]
@@ -94,9 +102,9 @@ def test_pages_stand_by_themselves_and_name_nothing_sensitive(flats: Flats) -> N
     assert files.labels_page is not None
     for path in (files.page, files.labels_page, files.snapshot, files.labels):
         assert path is not None
-        text = path.read_text()
+        text = Path(path).read_text()
         assert not any(word in text for word in ("tenant", "Smith", "Jones", "5" * 64))
-    assert "stability index" in files.page.read_text()
+    assert "stability index" in Path(files.page).read_text()
 
 
 def test_evidently_judges_the_answers_that_were_given(flats: Flats) -> None:
@@ -112,11 +120,43 @@ def test_evidently_judges_the_answers_that_were_given(flats: Flats) -> None:
     assert np.mean(labelled.prediction.labels == (labelled.prediction.probabilities[:, 1] >= 0.5)) < 1  # type: ignore[index]
 
 
+@pytest.mark.parametrize(("task", "metric"), [("regression", "MAE"), ("multiclass", "Accuracy")])
+def test_every_task_has_its_preset_which_judges_the_answers(task: str, metric: str, tmp_path: Path) -> None:
+    watched, window = other_task(tmp_path, task)
+    left_out: dict[str, str] = {}
+    snapshot = labels_snapshot(watched, window, a_window("people", features={"age": a_column()}), left_out)
+    assert left_out == {}, "a preset that failed would be here"
+    assert snapshot is not None
+    values = {found["metric_name"]: found["value"] for found in json.loads(snapshot.json())["metrics"]}
+    (value,) = [value for name, value in values.items() if name.startswith(metric)]
+    answers, known = window.labelled.prediction, window.labelled.truth
+    if task == "regression":
+        assert value["mean"] == pytest.approx(np.abs(answers.values - known).mean())
+    else:
+        assert value == pytest.approx(np.mean(answers.labels == known))
+    assert len(snapshot.get_html_str(as_iframe=False)) > 1_000_000
+
+
+def other_task(folder: Path, task: str) -> tuple[Watched, Window]:
+    """A model of another task than that of the flats, and a window of its answers with labels of chance."""
+    people = make_bundle(folder / task, make_project(task=task))
+    project = people.project()
+    frozen = read_table(people.folder / EVALUATION)
+    columns = to_columns(frozen, project.feature_columns)
+    answers = Predictor.load(people).predict(columns)
+    known = truth(frozen, project)
+    reference = build_reference(project, columns, known, answers, {}, None)
+    release = windows_release(folder, "people")
+    watched = Watched(project, release, people, people.require_certificate(), reference, None, str(folder / "ledger"))
+    labelled = Labelled(answers, np.random.default_rng(1).permutation(known), np.zeros(len(known)))
+    return watched, Window(Span(START, START + HOUR), reference.profiles.like(), answers, labelled)
+
+
 def test_few_labels_are_said_and_no_report_on_them_is_written(flats: Flats) -> None:
     served(flats, labels=20)
     _, files = reported(flats)
     assert files.labels is None
-    assert "20 labels are too few" in files.snapshot.read_text()
+    assert "20 labels are too few" in Path(files.snapshot).read_text()
 
 
 def test_one_class_only_does_not_end_the_report(flats: Flats) -> None:
@@ -130,7 +170,7 @@ def test_a_column_without_a_value_is_left_out_of_the_summary_and_said(flats: Fla
     served(flats, lost=1.0)
     result, files = reported(flats)
     assert result.features["size"].missing_share == 1
-    assert "summary of size: it has no value in the window" in files.snapshot.read_text()
+    assert "summary of size: it has no value in the window" in Path(files.snapshot).read_text()
 
 
 def test_a_feature_that_the_ledger_lacks_does_not_end_the_report(flats: Flats) -> None:
@@ -173,7 +213,7 @@ def test_pages_are_of_windows_with_an_alarm_and_the_first_of_a_day(flats: Flats)
     assert (first.report, bool(alarmed.alarms)) == (None, True)
     assert alarmed.report is not None
     assert Path(alarmed.report).name == "20261102T040000Z.html"
-    assert len(list(report_folder(flats.home, "flats").glob("1/*Z.json"))) == 4
+    assert len(list(Path(report_folder(flats.home, "flats")).glob("1/*Z.json"))) == 4
 
 
 def test_old_reports_go(tmp_path: Path) -> None:
@@ -205,11 +245,11 @@ def test_the_report_of_the_newest_window_by_hand(
     served(flats)
     watched = flats.watched()
     window = read(watched, Span(START, START + HOUR))
-    write_result(flats.home, judge(watched, window, [], START + HOUR))
+    write_result(flats.home / "monitoring", judge(watched, window, [], START + HOUR))
     assert main(["report", "flats"]) == 0
     page = Path(capsys.readouterr().out.strip())
     assert page.is_file()
-    assert read_results(flats.home, "flats", "1")[0].report == str(page)
+    assert read_results(flats.home / "monitoring", "flats", "1")[0].report == str(page)
 
 
 def test_evidentlys_workspace_lists_the_reports_each_once(
@@ -220,7 +260,7 @@ def test_evidentlys_workspace_lists_the_reports_each_once(
     assert main(["report", "flats", "--workspace", str(folder)]) == 1
     assert "holds no report" in capsys.readouterr().err
     served(flats)
-    reported(flats)
+    reported(flats, below="monitoring")
     for _ in range(2):
         assert main(["report", "flats", "--workspace", str(folder)]) == 0
     workspace = Workspace(str(folder))

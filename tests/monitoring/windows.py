@@ -68,7 +68,9 @@ def window(project: str = "visits", *alarms: Alarm, end: dt.datetime = NOW, **va
     return WindowResult(**known | values)
 
 
-def release(home: Path, project: str = "visits", version: str = "3", at: dt.datetime = NOW) -> Release:
+def release(
+    home: Path, project: str = "visits", version: str = "3", at: dt.datetime = NOW, data_version: str = "d1"
+) -> Release:
     """A release record in its place below ``home``."""
     record = Release(
         project=project,
@@ -76,7 +78,7 @@ def release(home: Path, project: str = "visits", version: str = "3", at: dt.date
         digest="a" * 64,
         certificate="b" * 64,
         bundle="bundles/a",
-        data_version="d1",
+        data_version=data_version,
         released_at=at,
     )
     path = home / "releases" / project / "release.json"
@@ -86,6 +88,6 @@ def release(home: Path, project: str = "visits", version: str = "3", at: dt.date
 
 
 def write(home: Path, *results: WindowResult) -> None:
-    """Write results in their places."""
+    """Write results in their places below ``home``."""
     for result in results:
-        write_result(home, result)
+        write_result(home / "monitoring", result)

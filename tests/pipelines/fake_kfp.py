@@ -1,7 +1,8 @@
 """A FAKE Kubeflow Pipelines API: a test double in this process, not Kubeflow.
 
 It keeps in memory what the real ``kfp.Client`` sends over HTTP, and executes a submitted run's pipeline with our local
-runner in a child process. What it does not have: Kubernetes, pods, images, caching, authorisation beyond one token.
+runner in a child process; a pipeline of one container, as that command. What it does not have: Kubernetes, pods,
+images, caching, authorisation beyond one token.
 """
 
 import json
@@ -79,8 +80,7 @@ class FakeKfp:
         folder = self.folder / run["run_id"]
         folder.mkdir()
         (folder / "pipeline.yaml").write_text(yaml.safe_dump(_specification(body)))
-        arguments = json.dumps(body["runtime_config"]["parameters"])
-        command = [sys.executable, execute.__file__, str(folder / "pipeline.yaml"), arguments, str(folder / "run")]
+        command = _command(_specification(body), body["runtime_config"]["parameters"], folder)
         environment = {**os.environ, "PYTHONPATH": str(Path(execute.__file__).parents[2])}
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
@@ -153,6 +153,20 @@ def _page(table: dict[str, Json], field: str, query: Json, **equal: str) -> Json
     start = int(query.get("page_token") or 0)
     following = {"next_page_token": str(start + 1)} if start + 1 < len(found) else {}
     return {field: found[start : start + 1], "total_size": len(found), **following}
+
+
+def _command(specification: Json, parameters: Json, folder: Path) -> list[str]:
+    """What runs a pipeline here: our local runner, or this Python in the place of a container's."""
+    containers = [each["container"] for each in specification["deploymentSpec"]["executors"].values()]
+    if len(containers) > 1:
+        return [
+            sys.executable, execute.__file__, str(folder / "pipeline.yaml"), json.dumps(parameters), str(folder / "run")
+        ]  # fmt: skip
+    (container,) = containers
+    assert container["command"][0] == "python"
+    given = {f"{{{{$.inputs.parameters['{name}']}}}}": value for name, value in parameters.items()}
+    words = [*container["command"][1:], *container["args"]]
+    return [sys.executable, *(given.get(word, word) for word in words)]
 
 
 def _specification(body: Json) -> Json:

@@ -13,9 +13,14 @@ import yaml
 
 from components import data
 from evenkeel.errors import PipelineError
+from evenkeel.settings import read_settings
+from evenkeel.versions import read_pointer
+from monitoring.__main__ import main as monitor
+from monitoring.governor.place import open_state
 from pipelines import kubeflow, submit
-from pipelines.__main__ import main
-from pipelines.compile import COMPILED, PIPELINE
+from pipelines.__main__ import REFUSED, main
+from pipelines.compile import COMPILED, MONITORING, PIPELINE
+from tests.monitoring import windows
 from tests.pipelines.fake_kfp import FakeKfp, fake_kfp
 
 TOKEN = "a-secret-token"
@@ -43,6 +48,10 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKfp]:
     with fake_kfp(folder) as fake:
         monkeypatch.setenv("EVENKEEL_KFP_HOST", fake.url)
         yield fake
+
+
+def find_version(workspace: Path) -> str:
+    return read_pointer(workspace / "data" / "tumours.parquet.dvc")
 
 
 def without_data(workspace: Path) -> None:
@@ -78,6 +87,45 @@ def test_a_successful_run_registers_and_deploys(
         assert re.search(rf"(?m)^  {box} +succeeded$", told)
     assert "the run ended as SUCCEEDED" in told
     assert (tmp_path / "home" / "releases" / "tumours" / "release.json").is_file()
+
+
+@pytest.mark.loop
+def test_a_retraining_on_kubeflow_that_the_gate_refuses_is_recorded_as_refused(
+    workspace: Path, fake: FakeKfp, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The governor, its process, ``submit`` and the boxes, each as it runs in production; but for Kubernetes."""
+    conf = workspace / "conf" / "tumours.yaml"
+    text, replaced = re.subn(r"(?m)^    log_loss: .*$", "    log_loss: 0.000001", conf.read_text())
+    assert replaced == 1
+    conf.write_text(text)
+    version = find_version(workspace)
+    windows.release(tmp_path / "home", "tumours", version="1", data_version=version)
+
+    assert monitor(["retrain", "tumours", "--reason", "a test", "--wait"]) == REFUSED
+
+    assert "refused: error: tumours: the candidate was refused by the gate" in capsys.readouterr().out
+    (run,) = open_state(read_settings()).runs("tumours")
+    assert (run.outcome, len(fake.runs)) == ("refused", 1)
+    (submitted,) = fake.runs.values()
+    assert submitted["runtime_config"]["parameters"]["data_version"] == run.data_version != version
+
+
+def test_a_retraining_whose_kubeflow_is_away_has_failed_and_says_so(
+    workspace: Path, fake: FakeKfp, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.login_page = True
+    windows.release(tmp_path / "home", "tumours", version="1", data_version=find_version(workspace))
+    assert monitor(["retrain", "tumours", "--reason", "a test", "--wait"]) == 1
+    assert "failed: error:" in (told := capsys.readouterr().out)
+    assert "login page" in told
+
+
+def test_the_check_of_windows_runs_there_too(workspace: Path, fake: FakeKfp) -> None:
+    """Its box is a container's command; nothing is released, which the command says as it does here."""
+    with pytest.raises(PipelineError, match="ended as FAILED: tumours: DataError: tumours: nothing is released below"):
+        submit.submit_monitoring("tumours", poll_seconds=0.1)
+    (run,) = fake.runs.values()
+    assert run["runtime_config"]["parameters"] == {"project": "tumours"}
 
 
 def test_what_is_submitted_is_the_compiled_file_with_image_parameters_and_names(
@@ -202,6 +250,9 @@ def test_upload_makes_the_pipeline_then_versions_it_and_never_twice_the_same(
     texts = [version["text"] for version in fake.versions.values()]
     assert len(texts) == 2
     assert 'image: "another:image"' in texts[1]
+    assert main(["upload", "--monitoring"]) == main(["upload", "--monitoring"]) == 0
+    assert {each["display_name"] for each in fake.pipelines.values()} == {PIPELINE, MONITORING}
+    assert 'image: "evenkeel-monitoring:latest"' in [version["text"] for version in fake.versions.values()][2]
 
 
 def test_the_token_is_sent_and_never_told(
