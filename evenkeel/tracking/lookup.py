@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 from evenkeel.errors import RegistryError
 from evenkeel.settings import Settings
 from evenkeel.tracking.place import database_file, is_server, public, tracking_uri
-from evenkeel.tracking.version import CHAMPION, Version
+from evenkeel.tracking.version import CHALLENGER, CHAMPION, Version
 
 _TIMEOUT = 10.0
 _OWN_WAYS = {
@@ -42,6 +42,11 @@ class _Wanted(NamedTuple):
 def champion(settings: Settings, name: str) -> Version | None:
     """The version that has the champion's alias, None where there is none yet. Raises RegistryError."""
     return _find(settings, _Wanted(name, "alias", CHAMPION))
+
+
+def challenger(settings: Settings, name: str) -> Version | None:
+    """The newest candidate, passed or refused, None where there is none yet. Raises RegistryError."""
+    return _find(settings, _Wanted(name, "alias", CHALLENGER))
 
 
 def champion_version(settings: Settings, name: str) -> str:

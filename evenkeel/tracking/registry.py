@@ -9,6 +9,7 @@ from evenkeel.certificate import Reference
 from evenkeel.errors import GateError, RegistryError
 from evenkeel.settings import Settings
 from evenkeel.storage import copy_in, replacing
+from evenkeel.tracking import lookup
 from evenkeel.tracking.place import local_folder
 from evenkeel.tracking.store import connect
 from evenkeel.tracking.version import BUNDLE, CHAMPION, Tag, Version
@@ -53,6 +54,22 @@ def promote(settings: Settings, version: Version, expected: Reference | None) ->
                 f" it is {_called(found)}; nothing was promoted: run again"
             )
         client.set_registered_model_alias(version.name, CHAMPION, version.version)
+
+
+def follow_release(settings: Settings, project: str, number: str) -> None:
+    """Make the version that is served champion, whoever is: what comes next must be judged against it.
+
+    For a person's way back; the gate's word on that version was given when it was first promoted. Raises GateError
+    for a version that never passed, RegistryError where the registry is away, does not know it or has just changed.
+    """
+    standing = lookup.champion(settings, project)
+    promote(settings, lookup.version(settings, project, number), standing.reference if standing else None)
+
+
+def set_alias(settings: Settings, version: Version, alias: str) -> None:
+    """Give a version this alias, whoever had it. Raises RegistryError."""
+    with connect(settings) as client:
+        client.set_registered_model_alias(version.name, alias, version.version)
 
 
 def by_alias(client: "MlflowClient", name: str, alias: str) -> Version | None:
