@@ -13,6 +13,7 @@
     profile.json         reference profile for drift
     certificate.json     what was proved about this digest                   (beside, not below, the digest)
     registration.json    when, by which run and commit it was registered     (likewise)
+    signature.json       who sealed bundle and certificate (evenkeel.signature), where a key is configured (likewise)
 
 Times and ids stand in no file below the digest: the same code on the same data gives the same digest.
 """
@@ -30,6 +31,7 @@ from evenkeel.errors import BundleError, GateError, TamperedBundleError
 
 MANIFEST = "manifest.json"
 REGISTRATION = "registration.json"
+SIGNATURE = "signature.json"
 PROJECT = "project.json"
 ENCODER = "encoder.json"
 ONNX = "model.onnx"
@@ -39,7 +41,7 @@ SAMPLES = "samples.json"
 SEARCH = "search.json"
 PROFILE = "profile.json"
 
-_BESIDE = {MANIFEST, CERTIFICATE, REGISTRATION}
+_BESIDE = {MANIFEST, CERTIFICATE, REGISTRATION, SIGNATURE}
 
 
 class ConformalInterval(BaseModel):

@@ -1,0 +1,53 @@
+"""Asking an endpoint: its answer, and how far its clock is from ours."""
+
+import datetime as dt
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+_SECONDS = 5.0
+MOST_SKEW = 30.0
+"""Seconds: signed requests and 'newer than' queries go wrong from there on."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    """0: nobody answered."""
+    body: str
+    skew: float | None = None
+    """Their clock less ours, in seconds, as far as a Date header tells."""
+
+    @property
+    def content(self) -> Any:
+        """The body as JSON; None where it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+
+def ask(url: str, headers: dict[str, str] | None = None) -> Answer:
+    """Ask once; never raises for what the endpoint is."""
+    try:
+        request = urllib.request.Request(url, headers=headers or {})  # noqa: S310  a setting names it
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+            return Answer(answer.status, answer.read().decode("utf-8", "replace"), _skew(answer.headers.get("Date")))
+    except urllib.error.HTTPError as exc:
+        with exc:
+            return Answer(exc.code, exc.read(2000).decode("utf-8", "replace"), _skew(exc.headers.get("Date")))
+    except (OSError, ValueError) as exc:
+        return Answer(0, str(getattr(exc, "reason", exc)))
+
+
+def _skew(date: str | None) -> float | None:
+    try:
+        theirs = parsedate_to_datetime(date or "")
+    except ValueError:
+        return None
+    return (theirs - dt.datetime.now(dt.UTC)).total_seconds()
