@@ -27,12 +27,13 @@ class Check(_Frozen):
     """One gate's verdict."""
 
     gate: str
-    """Name in ``GATES``: require, champion, baseline, slices, latency, size, calibration..."""
+    """Name in ``GATES``: require, champion, slices, behaviour, canary..."""
     subject: str
     """What was judged: a metric, a slice, the portable form."""
     value: float | None
     threshold: float | None
-    verdict: Literal["pass", "fail", "skip"]
+    verdict: Literal["pass", "fail", "skip", "warn"]
+    """warn: worth a look, and no reason to refuse."""
     reason: str
     """One sentence for people: what was compared with what, and why it passed, failed or was skipped."""
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.evaluate.intervals import Clusters, interval, one_sided, resample
 from evenkeel.certificate import Interval
 from evenkeel.config.gates import Gates
+from evenkeel.intervals import Clusters, interval, one_sided, resample
 from evenkeel.metrics import Metric, Truth, prepare
 from evenkeel.prediction import FloatArray, Prediction
 
@@ -15,6 +15,19 @@ CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"
 
 Scores = dict[str, Interval]
 """Metric -> value and interval; NaN where it is not defined."""
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How much better the candidate is than another model by one metric."""
+
+    metric: str
+    margin: float
+    """How much worse it may be."""
+    confidence: float
+    advantage: Interval
+    """In the metric's units, positive is better, whichever way the metric runs; each end holds one-sided with the
+    confidence."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +41,28 @@ class Comparison:
         """Every metric of a model; without ends where it was not resampled."""
         return {metric: self._interval((name, metric), confidence) for name, metric in self.values if name == model}
 
-    def advantage(self, other: str, metric: Metric, confidence: float) -> Interval:
-        """How much better the candidate is than another model; each end is one-sided with this confidence."""
+    def leads(self, other: str, margins: Mapping[Metric, float], confidence: float) -> tuple[Lead, ...]:
+        """How much better the candidate is than another model, by each of these metrics, in their order.
+
+        That it is nowhere worse by more than the margins holds with ``confidence`` for all metrics together, by Holm's
+        steps ("A simple sequentially rejective multiple test procedure", 1979): of m metrics the clearest is held to
+        1 - (1 - confidence) / m, the next to 1 - (1 - confidence) / (m - 1), and so on.
+        """
+        doubts = {metric: self._doubt(other, metric, margin) for metric, margin in margins.items()}
+        order = sorted(doubts, key=lambda metric: doubts[metric])
+        sure = {metric: 1 - (1 - confidence) / (len(order) - step) for step, metric in enumerate(order)}
+        return tuple(
+            Lead(metric.name, margin, sure[metric], self._advantage(other, metric, sure[metric]))
+            for metric, margin in margins.items()
+        )
+
+    def _doubt(self, other: str, metric: Metric, margin: float) -> float:
+        """Share of resamples in which the candidate is worse by more than the margin; undefined ones count."""
+        draws = metric.advantage(self.draws[CANDIDATE, metric.name], self.draws[other, metric.name])
+        return float(np.mean(~(draws >= -margin)))
+
+    def _advantage(self, other: str, metric: Metric, confidence: float) -> Interval:
+        """How much better the candidate is; each end is one-sided with this confidence."""
         ours, theirs = (CANDIDATE, metric.name), (other, metric.name)
         value = metric.advantage(self.values[ours], self.values[theirs])
         return one_sided(value, metric.advantage(self.draws[ours], self.draws[theirs]), confidence)

@@ -23,6 +23,11 @@ def to_json(certificate: Certificate, evidence: Evidence, summary: Summary) -> b
         "champion": _rival(evidence.beside_champion),
         "baseline": _rival(evidence.baseline),
         "slices": [{**asdict(part), "score": part.score.model_dump()} for part in evidence.slices],
+        "gaps": [{**asdict(found), "gap": found.gap.model_dump()} for found in evidence.gaps],
+        "behaviour": [asdict(test) for test in evidence.probes.behaviour],
+        "missing_columns": [asdict(loss) for loss in evidence.probes.losses],
+        "canary": asdict(evidence.probes.canary),
+        "training_drift": asdict(evidence.shift) if evidence.shift else None,
         "calibration_error": evidence.calibration_error,
         "reliability": [asdict(part) for part in evidence.reliability],
         "cost": asdict(evidence.cost),
@@ -36,7 +41,8 @@ def _rival(rival: Rival | None) -> dict[str, Any] | None:
     if rival is None:
         return None
     scores = {name: score.model_dump() for name, score in rival.scores.items()}
-    return {"metrics": scores, "advantage": rival.advantage.model_dump()}
+    leads = [{**asdict(lead), "advantage": lead.advantage.model_dump()} for lead in rival.leads]
+    return {"metrics": scores, "advantage": rival.advantage.model_dump(), "leads": leads}
 
 
 def _finite(value: Any) -> Any:

@@ -12,6 +12,7 @@ from components.evaluate.evidence import Answers, Evidence
 from components.evaluate.gates import GATES
 from components.evaluate.pictures import pictures
 from components.evaluate.plots import STYLE, padded
+from components.evaluate.probing import gap_rows, probing
 from components.evaluate.searching import searching
 from components.evaluate.slices import SliceScore, worst
 from components.evaluate.wording import number, percent, with_interval
@@ -23,6 +24,14 @@ from evenkeel.page import badge, heading, paragraph, render_page, table, verdict
 
 _MOST_REASONS = 5
 """More refusals than this are in the table only."""
+_GROUPS = {
+    ("slices", "pass"): ("slice", "kept the floor"),
+    ("slices", "skip"): ("slice", "could not be judged"),
+    ("behaviour", "pass"): ("test", "passed"),
+    ("missing_columns", "pass"): ("column", "may be missing"),
+}
+"""Gate and verdict of checks that are one line together, for their own section shows them."""
+_WORST_FIRST = ("fail", "warn", "pass", "skip")
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ def render(case: Case) -> str:
     lead = f"{estimator} for {case.project.target.column}, judged on {case.evidence.rows:,} rows it never saw"
     blocks = [STYLE, _verdict(case), *_gates(case), *_metrics(case), *_slices(case)]
     blocks += pictures(case.answers, case.evidence, case.project, manifest.threshold)
-    blocks += [*searching(case.bundle, case.project), *_origin(case)]
+    blocks += [*probing(case.evidence, case.project), *searching(case.bundle, case.project), *_origin(case)]
     return render_page(f"{manifest.name}: evaluation", lead, blocks)
 
 
@@ -70,21 +79,23 @@ def _verdict(case: Case) -> Markup:
 def _gates(case: Case) -> Iterator[Markup]:
     yield heading("Gates")
     checks = case.certificate.checks
-    kept = [check for check in checks if check.gate == "slices" and check.verdict == "pass"]
-    few = [
-        check for check in checks if check.gate == "slices" and check.verdict == "skip" and check.threshold is not None
-    ]
-    shown = [check for check in checks if check not in kept and check not in few]
+    groups = [[check for check in checks if _grouped(check) == key] for key in _GROUPS]
+    shown = [check for check in checks if _grouped(check) not in _GROUPS]
     rows = [(check.gate, badge(check.verdict), _sentence(check.reason)) for check in sorted(shown, key=_failures_first)]
-    for group, said in ((kept, "kept the floor"), (few, "could not be judged")):
+    for group, (noun, said) in zip(groups, _GROUPS.values(), strict=True):
         if group:
-            rows.append(("slices", badge(group[0].verdict), f"{_count(len(group), 'slice')} {said}, see below."))
+            rows.append((group[0].gate, badge(group[0].verdict), f"{_count(len(group), noun)} {said}, see below."))
     yield table(("gate", "verdict", "why"), rows)
     yield paragraph(f"Measured here: {number(case.evidence.cost.latency_ms)} ms for one row (median, one thread).")
 
 
-def _failures_first(check: Check) -> tuple[bool, int]:
-    return check.verdict != "fail", list(GATES).index(check.gate)
+def _grouped(check: Check) -> tuple[str, str]:
+    """Gate and verdict; a gate that was skipped as a whole, for want of a threshold, stands for itself."""
+    return check.gate, check.verdict if check.threshold is not None else ""
+
+
+def _failures_first(check: Check) -> tuple[int, int]:
+    return _WORST_FIRST.index(check.verdict), list(GATES).index(check.gate)
 
 
 def _metrics(case: Case) -> Iterator[Markup]:
@@ -126,6 +137,7 @@ def _slices(case: Case) -> Iterator[Markup]:
     yield table(headers, [_slice_row(part, case, _slice_kind(part, low, case)) for part in parts])
     floor = "No floor is set" if rule.floor is None else f"Dashed line: the floor, {number(rule.floor)}"
     yield paragraph(f"Solid line: all rows. {floor}. Slices of under {rule.min_rows:,} rows, in grey, are not judged.")
+    yield from gap_rows(case.evidence, case.project)
 
 
 def _slice_row(part: SliceScore, case: Case, kind: str) -> list[str | Markup]:

@@ -1,19 +1,22 @@
 """The champion, re-scored from its own bundle on the candidate's frozen rows: one exam for both."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from components.evaluate.evidence import Champion
-from evenkeel.bundle import Bundle, open_bundle
+from evenkeel.bundle import PROFILE, Bundle, open_bundle
 from evenkeel.certificate import Reference
 from evenkeel.config.contract import ColumnType
 from evenkeel.config.project import Project
 from evenkeel.errors import EncodingError
 from evenkeel.prediction import Prediction
 from evenkeel.predictor import Predictor
+from evenkeel.reference import Profiles
+from evenkeel.reference import Reference as DriftReference
 from evenkeel.table import label_text, to_columns
 
 _KINDS = {
@@ -32,17 +35,24 @@ def rescore(folder: Path, version: str, candidate: Bundle, table: pa.Table, proj
     to refuse by. Raises TamperedBundleError where its files are not what its manifest says.
     """
     bundle = open_bundle(folder)
-    reference = Reference(version=version, digest=bundle.digest)
+    known = Champion(Reference(version=version, digest=bundle.digest), profiles=training_profiles(bundle))
     if bundle.digest == candidate.digest:
-        return Champion(reference)
+        return known
     theirs = bundle.project()
     if problem := mismatch(theirs, project, table):
-        return Champion(reference, problem=f"{problem}, {_NEXT}")
+        return replace(known, problem=f"{problem}, {_NEXT}")
     try:
         said = Predictor.load(bundle).predict(to_columns(table, theirs.feature_columns))
     except EncodingError as exc:
-        return Champion(reference, problem=f"cannot read these rows: {exc}, {_NEXT}")
-    return Champion(reference, reorder(said, theirs, project))
+        return replace(known, problem=f"cannot read these rows: {exc}, {_NEXT}")
+    return replace(known, prediction=reorder(said, theirs, project))
+
+
+def training_profiles(bundle: Bundle) -> Profiles | None:
+    """What the training data of a bundle looked like; None where it does not say. Raises BundleError."""
+    if PROFILE not in bundle.manifest.files:
+        return None
+    return DriftReference.from_json((bundle.folder / PROFILE).read_text(encoding="utf-8"), {}).profiles
 
 
 _NEXT = "so they cannot be compared: give it what it needs, or take its alias 'champion' away to start anew"

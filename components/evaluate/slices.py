@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evaluate.intervals import Clusters, interval, resample
 from components.evaluate.wording import number
 from evenkeel.certificate import Interval
 from evenkeel.config.contract import ColumnType
 from evenkeel.config.gates import Slice
 from evenkeel.config.project import Project
 from evenkeel.errors import ProjectError
+from evenkeel.intervals import Clusters, interval, resample
 from evenkeel.metrics import Metric, Truth, find_metric, metrics_of, prepare, score
 from evenkeel.prediction import Prediction
 from evenkeel.table import Columns

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from components.evaluate.comparison import Scores
 from components.evaluate.cost import Cost, measure_cost
-from components.evaluate.evidence import Answers, Evidence, gather
+from components.evaluate.evidence import Answers, Evidence, Probes, gather
 from components.evaluate.gates import judge, passed
-from components.evaluate.intervals import clusters_of
+from components.evaluate.probes.ask import ask
 from components.evaluate.record import to_json
 from components.evaluate.report import Case, render
 from components.evaluate.rescore import rescore
@@ -25,6 +25,7 @@ from evenkeel.bundle import EVALUATION, Bundle, open_bundle
 from evenkeel.certificate import Certificate, Check, Interval
 from evenkeel.config.project import Project
 from evenkeel.errors import DataError
+from evenkeel.intervals import clusters_of
 from evenkeel.predictor import Predictor
 from evenkeel.settings import Settings
 from evenkeel.storage import copy_in, write_bytes
@@ -74,8 +75,8 @@ def evaluate(
     if table.num_rows == 0:
         raise DataError(f"{model}: the evaluation set has no rows, so nothing can be judged; see split in the project")
     rival = rescore(champion, champion_version, bundle, table, project) if champion else None
-    answers, cost = examine(bundle, table, project)
-    evidence = gather(bundle.digest, answers, rival, cost, project)
+    answers, cost, probes = examine(bundle, table, project)
+    evidence = gather(bundle.digest, answers, rival, cost, probes, project)
     certificate = certify(bundle, evidence, judge(evidence, project))
     summary = summarise(evidence, answers, project)
     copy_in(model, certified)
@@ -85,8 +86,8 @@ def evaluate(
     return Judged(certificate, summary)
 
 
-def examine(bundle: Bundle, table: pa.Table, project: Project) -> tuple[Answers, Cost]:
-    """What the candidate answers, in the form it would be served in, and at what cost."""
+def examine(bundle: Bundle, table: pa.Table, project: Project) -> tuple[Answers, Cost, Probes]:
+    """What the candidate answers, in the form it would be served in, at what cost, and what more it was asked."""
     predict = Predictor.load(bundle).predict
     features = to_columns(table, project.feature_columns)
     answers = Answers(
@@ -95,7 +96,8 @@ def examine(bundle: Bundle, table: pa.Table, project: Project) -> tuple[Answers,
         clusters=clusters_of(_groups(table, project), table.num_rows),
         columns=to_columns(table, {part.column: project.contract.columns[part.column] for part in project.slices}),
     )
-    return answers, measure_cost(bundle, predict, features)
+    cost = measure_cost(bundle, predict, features)
+    return answers, cost, ask(bundle, predict, features, answers, table, project)
 
 
 def certify(bundle: Bundle, evidence: Evidence, checks: tuple[Check, ...]) -> Certificate:

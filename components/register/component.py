@@ -26,6 +26,5 @@ def register(
 
     artifacts = (validation_report, validation_page, split_report, evaluation_report, evaluation_page)
     reports = [Path(artifact.path) for artifact in artifacts]
-    return step.register(
-        Project.from_parameter(project), Path(certified.path), reports, champion_version, commit, pipeline
-    )
+    about, report = Project.from_parameter(project), Path(evaluation_report.path)
+    return step.register(about, Path(certified.path), reports, champion_version, commit, pipeline, report)

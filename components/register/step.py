@@ -4,9 +4,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import evenkeel
+from components.register.card import card, read_report
+from components.register.document import Document
 from evenkeel.bundle import Bundle, Manifest, open_bundle
 from evenkeel.certificate import Certificate
 from evenkeel.config import Project
@@ -29,11 +32,13 @@ def register(
     champion_version: str,
     commit: str = "",
     pipeline: str = "",
+    evaluation: Path | None = None,
 ) -> str:
     """Log the run and the bundle, make the version and move the champion; the version's number.
 
     A refused candidate is registered as challenger, so that it can be looked at, and then GateError is raised.
-    ``champion_version`` is the champion when the run was submitted ('': none, or not known).
+    ``champion_version`` is the champion when the run was submitted ('': none, or not known); ``evaluation`` is the
+    evaluation's report, for the model card, which says less without it.
     Raises BundleError, GateError and RegistryError before anything is written where the bundle is not what was judged.
     """
     bundle = open_bundle(certified)
@@ -41,17 +46,20 @@ def register(
     settings = read_settings()
     if standing := _already_champion(settings, bundle, certificate):
         return standing
-    candidate = Candidate(
-        project=project,
-        bundle=bundle,
-        certificate=certificate,
-        params=parameters(project, bundle.manifest),
-        metrics=metrics(certificate),
-        tags=tags(bundle, certificate, commit, pipeline),
-        note=note(certificate),
-        reports=file_names(reports),
-    )
-    version = log_candidate(settings, candidate)
+    known = read_report(evaluation, bundle.digest) if evaluation else {}
+    with TemporaryDirectory() as scratch:
+        cards = write_card(card(project, bundle.manifest, certificate, known, commit), Path(scratch))
+        candidate = Candidate(
+            project=project,
+            bundle=bundle,
+            certificate=certificate,
+            params=parameters(project, bundle.manifest),
+            metrics=metrics(certificate),
+            tags=tags(bundle, certificate, commit, pipeline),
+            note=note(certificate),
+            reports={**file_names(reports), **cards},
+        )
+        version = log_candidate(settings, candidate)
     if not certificate.passed:
         reasons = "; ".join(check.reason for check in certificate.refusals)
         raise GateError(
@@ -146,6 +154,14 @@ def note(certificate: Certificate) -> str:
     verdict = "The gate passed it." if certificate.passed else "The gate refused it."
     checks = [f"- {check.verdict} {check.gate}: {check.reason}" for check in certificate.checks]
     return "\n".join([verdict, "", *checks])[:MAX_NOTE]
+
+
+def write_card(made: Document, folder: Path) -> dict[str, Path]:
+    """The model card in both forms, as reports of the run: name -> file."""
+    written = {"card.html": made.to_html(), "card.md": made.to_markdown()}
+    for name, text in written.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return {name: folder / name for name in written}
 
 
 def file_names(reports: Sequence[Path]) -> dict[str, Path]:

@@ -4,9 +4,13 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from evenkeel.config.behaviour import Behaviour
 from evenkeel.config.section import Section
 
 Unit = Annotated[float, Field(gt=0, lt=1)]
+
+MIN_SHUFFLES = 8
+"""Fewer shuffled models may all lean the same way by chance."""
 
 
 class Slice(Section):
@@ -24,7 +28,9 @@ class ChampionGate(Section):
     """How much worse in the gate's metric (in its units) a candidate may be. At 0 a model retrained on newer data
     must be surely better, for an equally good one cannot be told from one that is slightly worse."""
     confidence: Unit = 0.95
-    """How sure the paired bootstrap must be that it is not worse than that."""
+    """How sure the paired bootstrap must be that it is not worse than that, in any of the metrics (Holm)."""
+    also: dict[str, Annotated[float, Field(ge=0)]] = {}
+    """More metrics in which it must not be worse -> by how much it may be (in the metric's units)."""
 
 
 class SliceGate(Section):
@@ -34,6 +40,32 @@ class SliceGate(Section):
     """Worst value of the gate's metric that any slice may have (an error metric: highest)."""
     min_rows: int = Field(default=100, ge=1)
     """Slices with fewer rows are reported, not judged."""
+
+
+class GapGate(Section):
+    """No part may be far better off than another."""
+
+    column: str
+    """A column of ``slices``, with the parts it has there; ``gates.slices.min_rows`` holds here too."""
+    metric: str | None = None
+    """What is compared between its parts; absent: the gate's metric. recall: equal opportunity."""
+    most: float = Field(gt=0)
+    """Largest gap between any two parts, in the metric's units, that may not be exceeded with ``confidence``."""
+
+
+class CanaryGate(Section):
+    """A model that learnt from shuffled answers must know nothing."""
+
+    shuffles: int = Field(default=10, ge=0, le=100)
+    """Models fitted; 0: no canary."""
+    rows: int = Field(default=1000, ge=100)
+    """Evaluation rows used: on half of them is fitted, on the other half judged."""
+
+    @model_validator(mode="after")
+    def _none_or_enough(self) -> Self:
+        if 0 < self.shuffles < MIN_SHUFFLES:
+            raise ValueError(f"'shuffles' is 0 (no canary) or at least {MIN_SHUFFLES}: fewer tell nothing")
+        return self
 
 
 class BudgetGate(Section):
@@ -59,6 +91,13 @@ class Gates(Section):
     budget: BudgetGate = BudgetGate()
     calibration_error: float | None = Field(default=None, gt=0, lt=1)
     """Highest expected calibration error (classification)."""
+    gaps: tuple[GapGate, ...] = ()
+    """Largest differences between the parts of a slice (fairness)."""
+    behaviour: Behaviour = Behaviour()
+    """What the model must do whatever its average is."""
+    missing_column_drop: float | None = Field(default=None, ge=0)
+    """How much worse in ``metric`` it may be where a nullable column is missing in every row."""
+    canary: CanaryGate = CanaryGate()
     bootstrap: int = Field(default=500, ge=100, le=10_000)
     """Resamples behind each interval."""
     confidence: Unit = 0.95
@@ -68,4 +107,10 @@ class Gates(Section):
     def _something_is_required(self) -> Self:
         if not self.require:
             raise ValueError("'require' must hold at least one absolute minimum, for example {roc_auc: 0.7}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_deciding_metric_is_compared_once(self) -> Self:
+        if self.metric in self.champion.also:
+            raise ValueError(f"champion.also names {self.metric!r}, which decides already, by champion.margin")
         return self

@@ -126,3 +126,24 @@ class Retraining(Section):
         if "schedule" in self.on and self.schedule is None:
             raise ValueError("'on' has schedule, so 'schedule' must be given")
         return self
+
+
+class Promotion(Section):
+    """What a version must have behind it before it is served in one environment."""
+
+    after: str | None = None
+    """Environment in which the same bundle must be, or have been, served."""
+    soak_hours: float = Field(default=0.0, ge=0)
+    """For how long at least it was served there."""
+    approvals: int = Field(default=0, ge=0)
+    """How many people must have approved exactly this bundle for this environment."""
+    roles: tuple[str, ...] = ()
+    """Roles whose approval counts; empty: anybody's."""
+    valid_hours: float = Field(default=72.0, gt=0)
+    """How long an approval counts, where it does not say so itself."""
+
+    @model_validator(mode="after")
+    def _soaks_somewhere(self) -> Self:
+        if self.soak_hours and self.after is None:
+            raise ValueError("soak_hours needs 'after', the environment that the version is watched in")
+        return self

@@ -1,22 +1,26 @@
 """One model as one file: ``conf/<name>.yaml``."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from evenkeel.config.behaviour import misfits
 from evenkeel.config.contract import Column, ColumnType, Contract
 from evenkeel.config.features import Features
 from evenkeel.config.gates import Gates, Slice
 from evenkeel.config.modelling import Data, Model, Split, Target
-from evenkeel.config.operation import Monitoring, Retraining, Serving
+from evenkeel.config.operation import Monitoring, Promotion, Retraining, Serving
 from evenkeel.config.section import Section
 from evenkeel.errors import ProjectError
 
 MAX_PARAMETER_BYTES = 120 * 1024
 """Kubeflow passes a parameter in argv, where Linux allows 128 KiB."""
+
+
+EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,38}$")]
 
 
 class Project(Section):
@@ -38,6 +42,8 @@ class Project(Section):
     serving: Serving = Serving()
     monitoring: Monitoring = Monitoring()
     retraining: Retraining = Retraining()
+    promotion: Mapping[EnvironmentName, Promotion] = {}
+    """What each environment asks of a version. One that is not named here gets none."""
 
     @model_validator(mode="after")
     def _columns_are_in_the_contract(self) -> Self:
@@ -85,6 +91,16 @@ class Project(Section):
             raise ValueError("split.by is time, so data.time must name the column that says when")
         if self.data.time is not None and self.contract.columns[self.data.time].type is not ColumnType.DATETIME:
             raise ValueError(f"data.time {self.data.time!r} must be a datetime column of the contract")
+        return self
+
+    @model_validator(mode="after")
+    def _gates_fit_the_columns(self) -> Self:
+        sliced = {part.column for part in self.slices}
+        for gap in self.gates.gaps:
+            if gap.column not in sliced:
+                raise ValueError(f"gates.gaps names {gap.column!r}, which is not among slices: add it there")
+        if problems := list(misfits(self.gates.behaviour, self.feature_columns, self.classes)):
+            raise ValueError("; ".join(problems))
         return self
 
     def _known(self, field: str, names: Iterable[str | None]) -> None:

@@ -114,12 +114,13 @@ def exam_bundle(
         interval=ConformalInterval(coverage=0.9, half_width=1.645) if task == "regression" else None,
         portable="onnx",
         estimator=project.model.estimator,
-        params={"note": note},
+        params={},
         data_version="0" * 32,
         code_version="c" * 64,
         lock="d" * 64,
         train_rows=6000,
         evaluation_rows=table.num_rows,
+        libraries={"note": note},
     )
     return seal_bundle(folder, manifest)
 

@@ -1,10 +1,8 @@
-"""The stage on real bundles: what it writes, what it refuses, and the measuring that its verdicts stand on."""
+"""The stage on real bundles: what it writes, and what it refuses."""
 
 import dataclasses
-import json
 import math
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,71 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.evaluate.baseline import baseline
-from components.evaluate.calibration import ReliabilityBin, calibration_error, reliability
-from components.evaluate.cost import latency_ms
-from components.evaluate.curves import POINTS, curve, sweep
-from components.evaluate.intervals import clusters_of, interval, one_sided, resample
-from components.evaluate.step import Judged, evaluate, fetched_champion
+from components.evaluate.step import evaluate, fetched_champion
 from evenkeel import tracking
 from evenkeel.bundle import EVALUATION, open_bundle
 from evenkeel.certificate import FILE as CERTIFICATE
-from evenkeel.certificate import Certificate, Check
-from evenkeel.config import Project
+from evenkeel.certificate import Certificate
 from evenkeel.errors import DataError, GateError, ProjectError, TamperedBundleError
-from evenkeel.metrics import METRICS, metrics_of, prepare, score
-from evenkeel.prediction import FloatArray, Prediction, classify, estimate
+from evenkeel.metrics import METRICS
 from evenkeel.settings import Settings
 from evenkeel.table import write_table
 from evenkeel.trials import Trial, write_trials
 from tests.components.exam import WEIGHTS, exam_bundle, exam_project, exam_rows
+from tests.components.room import TASKS, Room, failed, only, outputs, room
 from tests.evenkeel.toy_bundle import migrated_home
-
-TASKS = ("binary", "multiclass", "regression")
-
-
-@dataclasses.dataclass(frozen=True)
-class Room:
-    """A folder to judge in."""
-
-    folder: Path
-    project: Project
-    table: pa.Table
-
-    def bundle(self, name: str, weights: dict[str, float] | None = None, **options: Any) -> Path:
-        made = exam_bundle(self.folder / name, self.project, self.table, weights or WEIGHTS, **options)
-        return made.folder
-
-    def judge(self, model: Path, champion: Path | None = None, project: Project | None = None) -> Judged:
-        return evaluate(
-            project or self.project,
-            model,
-            champion,
-            "7" if champion else "",
-            *_outputs(self.folder),
-        )
-
-    @property
-    def page(self) -> str:
-        return (self.folder / "page.html").read_text(encoding="utf-8")
-
-    @property
-    def report(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / "report.json").read_bytes())
-        return found
-
-
-def room(folder: Path, task: str = "binary", rows: int = 1500, **changes: Any) -> Room:
-    return Room(folder, exam_project(task, **changes), exam_rows(task, rows))
-
-
-def failed(judged: Judged) -> set[str]:
-    return {check.gate for check in judged.certificate.refusals}
-
-
-def only(judged: Judged, gate: str) -> Check:
-    (check,) = [check for check in judged.certificate.checks if check.gate == gate]
-    return check
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -309,7 +255,7 @@ def test_the_champion_is_fetched_from_the_registry_and_judged_beside(
     for asked in ("", champion.version):
         with fetched_champion(settings, here.project, asked) as (folder, version):
             assert version == champion.version
-            judged = evaluate(here.project, here.bundle(f"next{asked}"), folder, version, *_outputs(tmp_path / "out"))
+            judged = evaluate(here.project, here.bundle(f"next{asked}"), folder, version, *outputs(tmp_path / "out"))
         assert judged.certificate.champion == champion.reference
         assert judged.certificate.champion_metrics == first.certificate.metrics
 
@@ -329,229 +275,3 @@ def _candidate(here: Room, certificate: Certificate) -> tracking.Candidate:
         note="",
         reports={},
     )
-
-
-def _outputs(folder: Path) -> tuple[Path, Path, Path]:
-    return folder / "certified", folder / "page.html", folder / "report.json"
-
-
-# --- what people and Kubeflow see -----------------------------------------------------------------------------------
-
-
-def test_kubeflow_gets_plain_finite_numbers(tmp_path: Path) -> None:
-    here = room(tmp_path)
-    summary = here.judge(here.bundle("model")).summary
-    assert all(type(value) is float and math.isfinite(value) for value in summary.metrics.values())
-    assert {"roc_auc", "calibration_error", "latency_ms", "size_mb"} <= set(summary.metrics)
-    alarms, recall, thresholds = summary.roc
-    assert len(alarms) == len(recall) == len(thresholds) <= POINTS
-    assert (alarms[0], recall[0], alarms[-1], recall[-1]) == (0, 0, 1, 1)
-    assert thresholds == sorted(thresholds, reverse=True)
-    assert summary.classes == ("no", "yes")
-    assert sum(map(sum, summary.confusion)) == 1500
-    json.dumps(dataclasses.asdict(summary), allow_nan=False)
-
-
-def test_kubeflow_takes_the_summary(tmp_path: Path) -> None:
-    from kfp.dsl import ClassificationMetrics
-
-    for task in TASKS:
-        here = room(tmp_path / task, task)
-        summary = here.judge(here.bundle("model")).summary
-        curves = ClassificationMetrics()
-        curves.log_roc_curve(*map(list, summary.roc))
-        curves.log_confusion_matrix(list(summary.classes), [list(row) for row in summary.confusion])
-        json.dumps(curves.metadata, allow_nan=False)
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_the_page_is_whole_and_small(tmp_path: Path, task: str) -> None:
-    here = room(tmp_path, task)
-    judged = here.judge(here.bundle("model"), here.bundle("champion", {"income": 0.9}))
-    page = here.page
-    assert len(page) < 150_000
-    assert page.index("may become champion") < page.index("Metrics") < page.index("What was judged")
-    assert not re.search(r"(?:src|href)=|url\(|@import|<script", page)
-    assert judged.certificate.bundle in page
-    assert "champion (version 7)" in page
-    for check in judged.certificate.checks:
-        if check.gate != "slices":
-            assert check.reason[1:] in page
-
-
-def test_what_a_project_names_is_escaped(tmp_path: Path) -> None:
-    region = {"type": "category", "categories": ["<b>north</b>", "south", "west"], "nullable": True}
-    columns = {**exam_project().contract.model_dump(mode="json")["columns"], "region": region}
-    here = room(tmp_path, contract={"columns": columns})
-    names = pa.array(["<b>north</b>" if name == "north" else name for name in here.table["region"].to_pylist()])
-    here = dataclasses.replace(here, table=here.table.set_column(2, "region", names))
-    here.judge(here.bundle("model"))
-    assert "region: &lt;b&gt;north" in here.page
-    assert "<b>north" not in here.page
-
-
-def test_the_report_holds_all_numbers(tmp_path: Path) -> None:
-    here = room(tmp_path)
-    here.judge(here.bundle("model"), here.bundle("champion", {"income": 0.9}))
-    report = here.report
-    assert report["format"] == "evenkeel.evaluation/v1"
-    assert set(report["candidate"]) == set(report["champion"]["metrics"]) == set(metrics_of("binary"))
-    assert report["champion"]["advantage"]["low"] > 0
-    assert [part["part"] for part in report["slices"] if part["column"] == "region"] == [
-        "north",
-        "south",
-        "west",
-        "missing",
-    ]
-    assert report["cost"]["latency_ms"] > 0
-
-
-def test_a_curve_is_thinned_and_keeps_its_area() -> None:
-    rng = np.random.default_rng(0)
-    truth = rng.random(20_000) < 0.3
-    scores = np.clip(rng.normal(0.4 + 0.2 * truth, 0.2), 0, 1)
-    found = curve(truth, scores)
-    assert found is not None
-    assert len(found.recall) <= POINTS
-    area = np.trapezoid(found.recall, found.false_alarms)
-    exact = score("roc_auc", truth.astype(np.int64), classify(np.column_stack([1 - scores, scores]), 0.5))
-    assert area == pytest.approx(exact, abs=2e-3)
-
-
-def test_a_sweep_says_what_the_metrics_say() -> None:
-    rng = np.random.default_rng(1)
-    truth, scores = rng.random(500) < 0.4, rng.random(500).round(2)
-    found = sweep(truth, scores)
-    assert found is not None
-    for index in (0, 30, 50, 99):
-        said = classify(np.column_stack([1 - scores, scores]), float(found.thresholds[index]))
-        for name, values in (("precision", found.precision), ("recall", found.recall), ("f1", found.f1)):
-            assert values[index] == pytest.approx(score(name, truth.astype(np.int64), said), nan_ok=True)
-
-
-def test_curves_of_one_class_or_no_numbers_are_none() -> None:
-    truth, scores = np.array([True, True]), np.array([0.1, 0.2])
-    assert curve(truth, scores) is None
-    assert sweep(truth, scores) is None
-    assert curve(np.array([True, False]), np.array([0.1, np.nan])) is None
-
-
-def test_latency_is_a_median_of_single_rows() -> None:
-    sizes: list[int] = []
-
-    def predict(columns: dict[str, Any]) -> Prediction:
-        sizes.append(len(columns["x"]))
-        time.sleep(0.05 if len(sizes) % 50 == 0 else 0.001)
-        return estimate(columns["x"], None)
-
-    assert 1 <= latency_ms(predict, {"x": np.arange(3.0)}) < 20
-    assert set(sizes) == {1}
-
-
-# --- measuring -------------------------------------------------------------------------------------------------------
-
-
-def binary(scores: FloatArray) -> Prediction:
-    return classify(np.column_stack([1 - scores, scores]), 0.5)
-
-
-def test_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    """200 worlds whose mean is known: 90 % intervals hold it in 84 to 96 % of them."""
-    held = 0
-    for seed in range(200):
-        truth = np.random.default_rng(seed).normal(3.0, 1.0, 80)
-        draws = resample({0: prepare("mae", truth, estimate(np.full(80, -10.0), None))}, np.arange(80), 200, seed)[0]
-        ends = interval(float(truth.mean() + 10), draws, 0.9)
-        held += ends.low <= 13.0 <= ends.high
-    assert 0.84 <= held / 200 <= 0.96
-
-
-def test_resamples_are_drawn_again_with_the_same_seed_only() -> None:
-    scorers = {0: prepare("mae", np.arange(50.0), estimate(np.zeros(50), None))}
-    one, again, other = (resample(scorers, np.arange(50), 100, seed)[0] for seed in (1, 1, 2))
-    assert one.tolist() == again.tolist()
-    assert one.tolist() != other.tolist()
-
-
-def test_all_scorers_see_the_same_resamples() -> None:
-    """A difference that is the same in every row is the same in every resample."""
-    truth = np.random.default_rng(0).normal(0, 1, 200)
-    said = {gap: prepare("mae", truth, estimate(truth + gap, None)) for gap in (1.0, 3.0)}
-    draws = resample(said, np.arange(200), 150, 0)
-    np.testing.assert_allclose(draws[3.0] - draws[1.0], 2.0)
-
-
-def test_rows_of_one_group_are_drawn_together() -> None:
-    """Ten copies of each row tell no more than one: the interval stays as wide as that of the single rows."""
-    errors = np.random.default_rng(0).normal(5, 2, 60)
-
-    def width(values: FloatArray, groups: np.ndarray[Any, Any] | None) -> float:
-        scorers = {0: prepare("mae", values, estimate(np.zeros(len(values)), None))}
-        ends = interval(0.0, resample(scorers, clusters_of(groups, len(values)), 400, 0)[0], 0.95)
-        return ends.high - ends.low
-
-    single, copied = width(errors, None), np.repeat(errors, 10)
-    assert width(copied, np.repeat(np.arange(60), 10)) == pytest.approx(single, rel=0.01)
-    assert width(copied, None) < 0.5 * single
-
-
-def test_rows_without_a_group_stand_alone() -> None:
-    assert clusters_of(np.array(["a", None, "a", None], object), 4).tolist() == [0, 1, 0, 2]
-    assert clusters_of(np.array([1.0, np.nan, 1.0, np.nan]), 4).tolist() == [0, 1, 0, 2]
-
-
-def test_an_interval_is_undefined_where_the_metric_often_is() -> None:
-    draws = np.append(np.full(11, np.nan), np.linspace(0, 1, 89))
-    assert math.isnan(interval(0.5, draws, 0.9).low)
-    assert not math.isnan(interval(0.5, draws[2:], 0.9).low)
-    assert math.isnan(interval(math.nan, draws[20:], 0.9).low)
-
-
-def test_a_one_sided_bound_is_the_quantile() -> None:
-    draws = np.linspace(0, 1, 1001)
-    ends = one_sided(0.5, draws, 0.95)
-    assert [ends.low, ends.value, ends.high] == pytest.approx([0.05, 0.5, 0.95])
-
-
-def test_calibration_error_by_hand() -> None:
-    """40 rows said 0.25 of which 20 are, 40 rows said 0.75 of which 30 are: (0.25 + 0) / 2."""
-    truth = np.array([1] * 20 + [0] * 20 + [1] * 30 + [0] * 10)
-    bins = reliability(truth, binary(np.repeat([0.25, 0.75], 40)))
-    assert [(part.said, part.seen, part.rows) for part in bins] == [(0.25, 0.5, 40), (0.75, 0.75, 40)]
-    assert calibration_error(bins) == pytest.approx(0.125)
-    assert all(part.low < part.seen < part.high for part in bins)
-
-
-def test_calibration_bins_hold_equally_many_rows() -> None:
-    rng = np.random.default_rng(0)
-    bins = reliability(rng.integers(0, 2, 1200), binary(rng.random(1200)))
-    assert [part.rows for part in bins] == [120] * 10
-
-
-def test_calibration_of_many_classes_is_the_predicted_ones() -> None:
-    probabilities = np.tile([0.6, 0.3, 0.1], (50, 1))
-    truth = np.array([0] * 30 + [1] * 20)
-    (part,) = reliability(truth, classify(probabilities, None))
-    assert [part.said, part.seen] == pytest.approx([0.6, 0.6])
-
-
-def test_calibration_of_few_or_no_rows() -> None:
-    assert [part.rows for part in reliability(np.array([0, 1, 1]), binary(np.array([0.1, 0.8, 0.9])))] == [3]
-    assert calibration_error(()) != calibration_error(())
-    assert reliability(np.array([0, 1]), binary(np.array([np.nan, 0.5]))) == ()
-    assert reliability(np.array([1.0]), estimate(np.array([1.0]), None)) == ()
-
-
-def test_an_empty_table_has_no_error() -> None:
-    single = (ReliabilityBin(0.5, 0.7, 0.6, 0.8, 10),)
-    assert calibration_error(single) == pytest.approx(0.2)
-
-
-def test_the_baseline_knows_the_shares_and_nothing_else() -> None:
-    said = baseline(np.array([0, 1, 1, 2, 2, 2]), 3)
-    assert said.labels is not None
-    assert said.probabilities is not None
-    assert said.labels.tolist() == [2] * 6
-    assert said.probabilities[0].tolist() == pytest.approx([1 / 6, 1 / 3, 1 / 2])
-    assert score("roc_auc", np.array([0, 1, 1, 2, 2, 2]), said) == 0.5
-    assert baseline(np.array([1.0, 3.0]), 0).values.tolist() == [2.0, 2.0]

@@ -2,70 +2,47 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 
 from components.evaluate.cost import Cost
-from components.evaluate.evidence import Answers, Champion, Evidence, gather
+from components.evaluate.evidence import Answers, Champion, Probes
 from components.evaluate.gates import GATES, judge, passed
-from components.evaluate.intervals import clusters_of
-from components.evaluate.slices import MISSING, OTHER, parts_of, score_slices, worst
-from evenkeel.certificate import Check, Reference
-from evenkeel.config import Project
-from evenkeel.config.gates import Slice
+from components.evaluate.probes.behaviour import BehaviourScore
+from components.evaluate.probes.canary import Canary
+from components.evaluate.probes.missing import ColumnLoss
+from evenkeel.certificate import Check
 from evenkeel.errors import ProjectError
-from evenkeel.metrics import METRICS, metrics_of, score
-from evenkeel.prediction import FloatArray, Prediction, classify, estimate
+from evenkeel.intervals import clusters_of
+from evenkeel.metrics import score
+from evenkeel.prediction import estimate
+from evenkeel.profile import NumericProfile
+from evenkeel.reference import Profiles
 from tests.components.exam import exam_project
-
-CHEAP = Cost(latency_ms=0.3, size_mb=0.5)
-OLD = Reference(version="4", digest="b" * 64)
-ROWS = 1200
-
-
-def project(metric: str = "roc_auc", task: str = "binary", **gates: Any) -> Project:
-    least = {"roc_auc": 0.7, "rmse": 2.0}.get(metric, 0.1)
-    settings = {"metric": metric, "require": {metric: least}, "bootstrap": 200}
-    return exam_project(task, gates=settings | gates, slices=[{"column": "region"}])
-
-
-def binary(scores: FloatArray) -> Prediction:
-    return classify(np.column_stack([1 - scores, scores]), 0.5)
-
-
-def world(seed: int = 0) -> tuple[FloatArray, Answers]:
-    """True probabilities, and answers of a candidate that knows them."""
-    rng = np.random.default_rng(seed)
-    chance = rng.beta(0.7, 0.7, ROWS)
-    truth = (rng.random(ROWS) < chance).astype(np.int64)
-    region = np.where(np.arange(ROWS) % 4 == 0, "south", "north").astype(object)
-    return chance, Answers(truth, binary(chance), clusters_of(None, ROWS), {"region": region})
-
-
-def evidence(answers: Answers, wanted: Project, champion: Champion | None = None, cost: Cost = CHEAP) -> Evidence:
-    return gather("a" * 64, answers, champion, cost, wanted)
-
-
-def checks_of(gate: str, found: Evidence, wanted: Project) -> list[Check]:
-    return list(GATES[gate](found, wanted))
-
-
-def only(gate: str, found: Evidence, wanted: Project) -> Check:
-    (check,) = checks_of(gate, found, wanted)
-    return check
-
-
-def answering(answers: Answers, candidate: Prediction) -> Answers:
-    return dataclasses.replace(answers, candidate=candidate)
+from tests.components.judged import OLD, ROWS, answering, binary, evidence, only, project, world
 
 
 def test_a_good_candidate_passes_every_gate() -> None:
     chance, answers = world()
-    wanted = project(calibration_error=0.05, slices={"floor": 0.7}, champion={"margin": 0.02})
+    wanted = project(
+        calibration_error=0.05,
+        slices={"floor": 0.7},
+        champion={"margin": 0.02, "also": {"brier": 0.01}},
+        gaps=[{"column": "region", "metric": "recall", "most": 0.2}],
+        missing_column_drop=0.1,
+    )
     noisy = binary(np.clip(chance + np.random.default_rng(1).normal(0, 0.2, ROWS), 0, 1))
-    checks = judge(evidence(answers, wanted, Champion(OLD, noisy)), wanted)
+    known = NumericProfile.with_cells_of(chance)
+    known.add(chance)
+    seen = Profiles({"age": known}, known, known, ROWS)
+    probes = Probes(
+        canary=Canary("roc_auc", 0.5, scores=(0.45, 0.55) * 5, low=0.43),
+        behaviour=(BehaviourScore("invariance", "sex", ROWS, 0.99, 0.01, 0.95),),
+        losses=(ColumnLoss("income", 0.8, 0.02),),
+        profiles=seen,
+    )
+    checks = judge(evidence(answers, wanted, Champion(OLD, noisy, profiles=seen), probes=probes), wanted)
     assert {check.gate: check.verdict for check in checks} == dict.fromkeys(GATES, "pass")
     assert passed(checks)
 
@@ -197,181 +174,6 @@ def test_baseline_is_skipped_where_it_has_no_value_of_its_own() -> None:
     assert only("require", evidence(silent, wanted), wanted).verdict == "fail"
 
 
-# --- champion -------------------------------------------------------------------------------------------------------
-
-
-def test_champion_refuses_what_is_worse() -> None:
-    chance, answers = world()
-    worse = answering(answers, binary(np.clip(chance + np.random.default_rng(1).normal(0, 0.4, ROWS), 0, 1)))
-    wanted = project(champion={"margin": 0.01})
-    check = only("champion", evidence(worse, wanted, Champion(OLD, binary(chance))), wanted)
-    assert (check.verdict, check.threshold) == ("fail", -0.01)
-    assert check.value is not None
-    assert check.value < -0.01
-    assert "champion version 4" in check.reason
-    assert "worse with 95 % confidence, up to 0.01 worse is allowed" in check.reason
-
-
-def test_champion_refuses_what_is_not_surely_as_good() -> None:
-    """A tie in value with noise of its own: within a wide margin it passes, within none it does not."""
-    chance, answers = world()
-    rng = np.random.default_rng(5)
-    one, other = (binary(np.clip(chance + rng.normal(0, 0.15, ROWS), 0, 1)) for _ in range(2))
-    strict, wide = project(champion={"margin": 0.0}), project(champion={"margin": 0.05})
-    found = evidence(answering(answers, one), strict, Champion(OLD, other))
-    assert found.beside_champion is not None
-    assert abs(found.beside_champion.advantage.value) < 0.02
-    assert only("champion", found, strict).verdict == "fail"
-    assert only("champion", found, wide).verdict == "pass"
-
-
-def test_more_confidence_is_harder() -> None:
-    chance, answers = world()
-    near = binary(np.clip(chance + np.random.default_rng(5).normal(0, 0.05, ROWS), 0, 1))
-    low = [
-        evidence(answers, wanted, Champion(OLD, near)).beside_champion
-        for wanted in (project(champion={"confidence": c}) for c in (0.6, 0.9, 0.99))
-    ]
-    bounds = [rival.advantage.low for rival in low if rival]
-    assert bounds == sorted(bounds, reverse=True)
-    assert len(set(bounds)) == 3
-
-
-def test_equal_answers_of_another_bundle_pass() -> None:
-    _, answers = world()
-    wanted = project()
-    check = only("champion", evidence(answers, wanted, Champion(OLD, answers.candidate)), wanted)
-    assert (check.verdict, check.value) == ("pass", 0.0)
-
-
-def test_the_champion_itself_is_unchanged() -> None:
-    _, answers = world()
-    wanted = project()
-    same = Champion(Reference(version="4", digest="a" * 64))
-    check = only("champion", evidence(answers, wanted, same), wanted)
-    assert check.verdict == "pass"
-    assert check.reason == "unchanged: the candidate is champion version 4"
-
-
-def test_without_a_champion_there_is_nothing_to_compare() -> None:
-    _, answers = world()
-    wanted = project()
-    assert only("champion", evidence(answers, wanted), wanted).verdict == "skip"
-
-
-def test_a_champion_that_cannot_be_scored_refuses() -> None:
-    _, answers = world()
-    wanted = project()
-    gone = Champion(OLD, problem="needs the column 'debt', which the evaluation rows do not have")
-    check = only("champion", evidence(answers, wanted, gone), wanted)
-    assert (check.verdict, check.value) == ("fail", None)
-    assert check.reason == "champion version 4 needs the column 'debt', which the evaluation rows do not have"
-
-
-# --- slices ---------------------------------------------------------------------------------------------------------
-
-
-def test_slices_refuse_a_part_that_is_left_behind() -> None:
-    chance, answers = world()
-    south = answers.columns["region"] == "south"
-    collapsed = np.where(south, np.random.default_rng(3).random(ROWS), chance)
-    wanted = project(slices={"floor": 0.65})
-    found = evidence(answering(answers, binary(collapsed)), wanted)
-    assert only("require", found, wanted).verdict == "pass"
-    verdicts = {check.subject: check.verdict for check in checks_of("slices", found, wanted)}
-    assert verdicts == {"region: north": "pass", "region: south": "fail"}
-    low = worst(found.slices, METRICS["roc_auc"], 100)
-    assert low is not None
-    assert low.part == "south"
-
-
-def test_few_rows_are_reported_and_not_judged() -> None:
-    _, answers = world()
-    region = answers.columns["region"].copy()
-    region[:30] = "west"
-    wanted = project(slices={"floor": 0.999, "min_rows": 31})
-    found = evidence(dataclasses.replace(answers, columns={"region": region}), wanted)
-    west = next(check for check in checks_of("slices", found, wanted) if check.subject == "region: west")
-    assert west.verdict == "skip"
-    assert west.reason == "region: west has 30 rows, 31 are needed to judge it"
-
-
-def test_a_slice_of_one_class_has_nothing_to_tell_apart() -> None:
-    _, answers = world()
-    region = np.where(answers.truth == 1, "north", answers.columns["region"]).astype(object)
-    wanted = project(slices={"floor": 0.1})
-    found = evidence(dataclasses.replace(answers, columns={"region": region}), wanted)
-    south = next(check for check in checks_of("slices", found, wanted) if check.subject == "region: south")
-    assert south.verdict == "skip"
-    assert "one class" in south.reason
-
-
-def test_a_slice_whose_answers_are_no_numbers_fails() -> None:
-    chance, answers = world()
-    broken = np.where(answers.columns["region"] == "south", np.nan, chance)
-    wanted = project(slices={"floor": 0.1})
-    verdicts = {
-        check.subject: check.verdict
-        for check in checks_of("slices", evidence(answering(answers, binary(broken)), wanted), wanted)
-    }
-    assert verdicts == {"region: north": "pass", "region: south": "fail"}
-
-
-@pytest.mark.parametrize("change", [{"slices": []}, {}])
-def test_slices_are_skipped_without_slices_or_floor(change: dict[str, Any]) -> None:
-    _, answers = world()
-    wanted = project().model_copy(update=change)
-    assert only("slices", evidence(answers, wanted), wanted).verdict == "skip"
-
-
-def test_numbers_are_cut_into_quartiles_with_missing_apart() -> None:
-    columns = {"income": np.array([1.0, 2, 3, 4, 5, 6, 7, 8, np.nan])}
-    parts = parts_of(Slice(column="income"), columns, exam_project())
-    assert [(name, int(mask.sum())) for name, mask in parts] == [
-        ("below 2.75", 2),
-        ("2.75 to below 4.5", 2),
-        ("4.5 to below 6.25", 2),
-        ("6.25 and more", 2),
-        (MISSING, 1),
-    ]
-
-
-def test_bins_are_the_edges_given() -> None:
-    columns = {"age": np.array([10.0, 18, 40, 65, 90])}
-    parts = parts_of(Slice(column="age", bins=(65, 18)), columns, exam_project())
-    assert [(name, mask.tolist()) for name, mask in parts] == [
-        ("below 18", [True, False, False, False, False]),
-        ("18 to below 65", [False, True, True, False, False]),
-        ("65 and more", [False, False, False, True, True]),
-    ]
-
-
-def test_a_column_that_is_missing_everywhere_is_one_part() -> None:
-    (part,) = parts_of(Slice(column="income"), {"income": np.full(3, np.nan)}, exam_project())
-    assert part[0] == MISSING
-
-
-def test_booleans_and_categories_are_their_values() -> None:
-    columns = {
-        "member": np.array([1.0, 0, np.nan]),
-        "region": np.array(["west", None, "west"], object),
-    }
-    assert [name for name, _ in parts_of(Slice(column="member"), columns, exam_project())] == ["false", "true", MISSING]
-    assert [name for name, _ in parts_of(Slice(column="region"), columns, exam_project())] == ["west", MISSING]
-
-
-def test_many_values_are_the_commonest_and_the_rest() -> None:
-    values = np.array([f"h{i:03}" for i in range(100) for _ in range(2 if i < 20 else 1)] + [None], object)
-    parts = parts_of(Slice(column="house"), {"house": values}, exam_project())
-    assert [name for name, _ in parts] == [*(f"h{i:03}" for i in range(20)), OTHER, MISSING]
-    assert np.sum([mask for _, mask in parts], axis=0).tolist() == [1] * len(values)
-
-
-def test_a_moment_is_no_slice() -> None:
-    with pytest.raises(ProjectError, match="slices names 'seen', a datetime column"):
-        parts_of(Slice(column="seen"), {"seen": np.array([], "datetime64[us]")}, exam_project())
-
-
 # --- calibration, latency, size -------------------------------------------------------------------------------------
 
 
@@ -421,14 +223,3 @@ def test_a_large_model_is_refused() -> None:
     wanted = project(budget={"size_mb": 5})
     check = only("size", evidence(answers, wanted, cost=Cost(1, 5.01)), wanted)
     assert (check.verdict, check.value) == ("fail", 5.01)
-
-
-def test_slices_carry_every_metric() -> None:
-    _, answers = world()
-    north, south = score_slices(answers.columns, answers.truth, answers.candidate, answers.clusters, project())
-    assert (north.rows, south.rows) == (900, 300)
-    assert set(north.metrics) == set(metrics_of("binary"))
-    assert north.score.low < north.score.value < north.score.high
-    assert north.positives is not None
-    assert south.positives is not None
-    assert north.positives + south.positives == int(answers.truth.sum())

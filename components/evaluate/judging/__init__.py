@@ -1,0 +1,1 @@
+"""The gates' verdicts: evidence in, checks out; nothing is measured here."""

@@ -1,0 +1,1 @@
+"""What is learnt about a candidate by asking it more than the evaluation rows."""
