@@ -4,7 +4,9 @@ It is what servers answer with, what the gate judges and what MLflow loads (``_l
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,6 +40,7 @@ class Predictor:
         self.manifest = manifest
         self._scores = scores
         self._chunk = max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // (8 * max(1, encoder.width))))
+        self._sheet = _Sheet()
 
     @classmethod
     def load(cls, bundle: Bundle, threads: int = 1) -> Self:
@@ -59,16 +62,23 @@ class Predictor:
 
     def scores(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
         """The model's raw answers for these columns, in chunks, so that memory stays bounded."""
-        rows = len(next(iter(columns.values())))
+        rows = _height(columns)
         if rows <= self._chunk:
-            return self.run(self.encoder.encode(columns, rows))
+            return self._chunk_scores(columns)
         starts = range(0, rows, self._chunk)
         chunks = ({name: values[i : i + self._chunk] for name, values in columns.items()} for i in starts)
-        return np.concatenate([self.run(self.matrix(chunk)) for chunk in chunks])
+        return np.concatenate([self._chunk_scores(chunk) for chunk in chunks])
+
+    def _chunk_scores(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
+        rows = _height(columns)
+        if rows == 1 or not self.encoder.texts:
+            return self.run(self.encoder.encode(columns, rows))
+        with self._sheet.written(self.encoder, columns, rows) as matrix:
+            return self.run(matrix)
 
     def matrix(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
         """The encoded rows, shape (rows, features)."""
-        return self.encoder.encode(columns, len(next(iter(columns.values()))))
+        return self.encoder.encode(columns, _height(columns))
 
     def run(self, matrix: FloatArray) -> FloatArray:
         """The model's raw answers to encoded rows: probabilities (rows, classes), or values (rows,)."""
@@ -80,6 +90,36 @@ class Predictor:
             interval = self.manifest.interval
             return estimate(scores, None if interval is None else interval.half_width)
         return classify(scores, self.manifest.threshold)
+
+
+def _height(columns: Mapping[str, NDArray[Any]]) -> int:
+    return len(next(iter(columns.values())))
+
+
+class _Sheet(threading.local):
+    """Each thread's matrix for rows with texts: written, read and wiped where it was written.
+
+    Such rows are wide and nearly empty. Most of the time would go into a new matrix' memory.
+    """
+
+    def __init__(self) -> None:
+        self._cells: FloatArray | None = None
+
+    @contextmanager
+    def written(self, encoder: Encoder, columns: Mapping[str, NDArray[Any]], rows: int) -> Iterator[FloatArray]:
+        """What ``encoder.encode`` makes of these columns, as long as the context lasts."""
+        dense, terms = encoder.encode_dense(columns, rows), list(encoder.encode_terms(columns))
+        if self._cells is None or len(self._cells) < rows:
+            self._cells = np.zeros((rows, encoder.width))
+        matrix = self._cells[:rows]
+        matrix[:, : encoder.dense_width] = dense
+        for row, position, weight in terms:
+            matrix[row, position] = weight
+        try:
+            yield matrix
+        finally:
+            for row, position, _ in terms:
+                matrix[row, position] = 0.0
 
 
 def onnx_scores(model: bytes, threads: int = 1) -> Scores:
@@ -116,15 +156,22 @@ class FramePredictor:
         Raises ContractError for a column that is absent or not of its type.
         """
         prediction = self.predictor.predict(frame_columns(frame, self._columns))
-        return type(frame)(self._answers(prediction), index=frame.index)
+        return type(frame)(answer_columns(prediction, self.predictor.manifest.classes), index=frame.index)
 
-    def _answers(self, prediction: Prediction) -> dict[str, Any]:
-        if prediction.labels is None or prediction.probabilities is None:
-            ends = {"value": prediction.values, "lower": prediction.lower, "upper": prediction.upper}
-            return {name: values for name, values in ends.items() if values is not None}
-        classes = self.predictor.manifest.classes
-        shares = {f"probability_{label_text(value)}": prediction.probabilities[:, i] for i, value in enumerate(classes)}
-        return {"label": [classes[position] for position in prediction.labels.tolist()], **shares}
+
+def answer_columns(prediction: Prediction, classes: tuple[str | int | bool, ...]) -> dict[str, NDArray[Any]]:
+    """``label`` and ``probability_<class>``; for regression ``value`` and, where there is an interval, its ends.
+
+    Labels are as the project spells them, texts where the classes are of several kinds.
+    """
+    if prediction.labels is None or prediction.probabilities is None:
+        ends = {"value": prediction.values, "lower": prediction.lower, "upper": prediction.upper}
+        return {name: values for name, values in ends.items() if values is not None}
+    texts = [label_text(value) for value in classes]
+    kinds = set(map(type, classes))
+    known = np.array(texts, object) if len(kinds) > 1 or str in kinds else np.array(classes)
+    shares = {f"probability_{text}": prediction.probabilities[:, i] for i, text in enumerate(texts)}
+    return {"label": known[prediction.labels], **shares}
 
 
 def _load_pyfunc(path: str) -> FramePredictor:

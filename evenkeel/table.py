@@ -33,7 +33,7 @@ Columns = dict[str, NDArray[Any]]
 """Columns by name as :func:`to_columns` makes them, each of shape (rows,)."""
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
-_BLOCK_BYTES = 8 << 20  # also the longest row a CSV may have
+_BLOCK_BYTES = 2 << 20  # also the longest row a CSV may have
 _BATCH_ROWS = 1 << 16
 
 

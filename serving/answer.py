@@ -3,6 +3,7 @@
 import random
 import time
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from evenkeel.prediction import FloatArray, Prediction
@@ -40,15 +41,17 @@ class Answer:
         return [] if self.prediction.labels is None else [classes[label] for label in self.prediction.labels.tolist()]
 
     def _classes(self, probabilities: FloatArray) -> list[dict[str, Any]]:
-        texts = self.model.class_texts
+        shares = map(dict, map(zip, repeat(self.model.class_texts), probabilities.tolist()))
         return [
-            {"id": row_id(self.id, row), "label": label, "probabilities": dict(zip(texts, each, strict=True))}
-            for row, (label, each) in enumerate(zip(self.labels(), probabilities.tolist(), strict=True))
+            {"id": each, "label": label, "probabilities": share}
+            for each, label, share in zip(row_ids(self.id, len(probabilities)), self.labels(), shares, strict=True)
         ]
 
     def _values(self) -> list[dict[str, Any]]:
         values = self.prediction.values.tolist()
-        answers = [{"id": row_id(self.id, row), "value": value} for row, value in enumerate(values)]
+        answers = [
+            {"id": each, "value": value} for each, value in zip(row_ids(self.id, len(values)), values, strict=True)
+        ]
         if self.prediction.lower is not None and self.prediction.upper is not None:
             ends = zip(self.prediction.lower.tolist(), self.prediction.upper.tolist(), strict=True)
             for answer, interval in zip(answers, ends, strict=True):
@@ -61,6 +64,6 @@ def new_id() -> str:
     return f"{time.time_ns() // 1000:014x}{random.getrandbits(72):018x}"
 
 
-def row_id(prediction_id: str, row: int) -> str:
-    """The id of one row of an answer: what feedback names."""
-    return f"{prediction_id}-{row}"
+def row_ids(prediction_id: str, rows: int) -> list[str]:
+    """The ids of an answer's rows: what feedback names."""
+    return [f"{prediction_id}-{row}" for row in range(rows)]

@@ -31,16 +31,20 @@ def create_app(
     shadow: Shadow | None = None,
     keys: Keys | None = None,
     open_metrics: bool = False,
+    dashboard: str | None = None,
 ) -> Gate:
-    """The application over the model in the slot. ``open_metrics``: /metrics needs no key."""
+    """The application over the model in the slot.
+
+    ``open_metrics``: /metrics needs no key. ``dashboard``: the page on the model's drift that / links to.
+    """
     listeners: list[Listener] = [listener for listener in (ledger, shadow) if listener is not None]
     plane = Plane(slot, metrics, tuple(listeners))
-    open_paths = frozenset({"/metrics"}) if open_metrics else frozenset[str]()
-    return Gate(slot, _routes(plane, ledger, keys=keys is not None), _model_routes(plane), keys, open_paths)
+    open_paths = {"/", "/metrics"} if open_metrics else {"/"}  # / asks for a key itself
+    pages = Bridge(lambda: _pages(plane, keys, dashboard)).answer
+    return Gate(slot, _routes(plane, ledger, pages), _model_routes(plane), keys, open_paths)
 
 
-def _routes(plane: Plane, ledger: Ledger | None, *, keys: bool) -> dict[str, Methods]:
-    pages = Bridge(lambda: _pages(plane, keys=keys)).answer
+def _routes(plane: Plane, ledger: Ledger | None, pages: Handler) -> dict[str, Methods]:
     page = Route(pages, aside=True)
     v1, v2 = V1(plane), V2(plane)
     return {
@@ -76,10 +80,10 @@ def _model_routes(plane: Plane) -> Mapping[str, Mapping[str, Methods]]:
     }
 
 
-def _pages(plane: Plane, *, keys: bool) -> Application:
+def _pages(plane: Plane, keys: Keys | None, dashboard: str | None) -> Application:
     from serving.pages import create_pages  # a quarter of a second, and memory, only where pages are read
 
-    return create_pages(plane, keys=keys)
+    return create_pages(plane, keys, dashboard)
 
 
 def _metrics(registry: CollectorRegistry) -> Handler:

@@ -4,14 +4,16 @@ Needed are the project's feature columns. Other columns of the contract may stan
 except the id column, which the ledger keeps; a name that the contract does not know is refused.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from numpy.typing import NDArray
 
 from evenkeel.config import Project
-from serving.check import ABSENT, CHECKERS, UNFIT, Values, nearest
+from serving.check import CHECKERS, nearest
+from serving.checker import ABSENT, UNFIT, Values
 from serving.found import Found
 from serving.problem import Problem, RefusedError, kind
 
@@ -33,7 +35,7 @@ class SingleEntry:
     """One row that kept the contract to the letter: scalars, which cost less than arrays of one."""
 
     row: dict[str, Any]
-    """Per feature column, as ``evenkeel.encoder.row`` takes it."""
+    """Per feature column, in the order of the checkers, as ``evenkeel.encoder.row`` takes it."""
     door: "Door"
     entities: Values | None = None
 
@@ -50,7 +52,7 @@ class SingleEntry:
     @property
     def columns(self) -> dict[str, NDArray[Any]]:
         """The row as columns."""
-        return {name: checker.array([self.row[name]]) for name, checker in self.door.checkers.items()}
+        return {name: checker.gather([self.row[name]]) for name, checker in self.door.checkers.items()}
 
 
 AnyEntry = Entry | SingleEntry
@@ -63,6 +65,7 @@ class Door:
         self.features = tuple(project.feature_columns)
         self.checkers = {name: CHECKERS[column.type](name, column) for name, column in project.feature_columns.items()}
         self._known = frozenset(project.contract.columns)
+        self._cells = _cells(self.features)
         self._ones = [(name, checker.one) for name, checker in self.checkers.items()]
         self._id = project.data.id
         self._limits = project.serving.limits
@@ -76,9 +79,10 @@ class Door:
             return single
         found = Found(self._limits.max_problems)
         try:
-            columns: dict[str, Values] = {name: [row[name] for row in rows] for name in self.features}
-            width = len(columns)
-            exact = all(len(row) == width for row in rows)
+            columns: dict[str, Values] = dict(
+                zip(self.features, zip(*map(self._cells, rows), strict=True), strict=True)
+            )
+            exact = set(map(len, rows)) == {len(columns)}
         except (KeyError, TypeError):
             columns = self._uneven(rows, found)
             exact = False
@@ -158,3 +162,8 @@ def _height(columns: Mapping[str, Values]) -> int:
         told = ", ".join(f"{name[:100]}: {height}" for name, height in list(heights.items())[:10])
         raise RefusedError(400, "malformed", f"columns must be of one length, not {told}")
     return next(iter(heights.values()), 0)
+
+
+def _cells(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """A row's values by these names, in one call."""
+    return itemgetter(*names) if len(names) > 1 else lambda row: tuple(row[name] for name in names)

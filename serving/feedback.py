@@ -7,10 +7,11 @@ from typing import Any
 from serving.check import CHECKERS
 from serving.found import Found
 from serving.http import Call, Reply, decode, encode, require_json
-from serving.ledger import Label, Ledger
+from serving.ledger import Ledger
 from serving.model import Model
 from serving.plane import Plane
 from serving.problem import Problem, RefusedError, kind
+from serving.record import Label
 
 _ID = re.compile(r"[0-9a-f]{32}-[0-9]{1,7}")
 

@@ -171,10 +171,17 @@ class Follower:
         return False
 
 
-def load_release(release: Release, folder: Path, *, name: str | None, allow_uncertified: bool) -> Model:
+def load_release(
+    release: Release, folder: Path, *, name: str | None, allow_uncertified: bool, verify_keys: Path | None = None
+) -> Model:
     """The released bundle, ready. Raises BundleError, GateError where it is not what the release says."""
     model = load_model(
-        folder, version=release.version, name=name, digest=release.digest, allow_uncertified=allow_uncertified
+        folder,
+        version=release.version,
+        name=name,
+        digest=release.digest,
+        allow_uncertified=allow_uncertified,
+        verify_keys=verify_keys,
     )
     certificate = model.bundle.certificate
     if not allow_uncertified and certificate is not None and certificate.digest != release.certificate:

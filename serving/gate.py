@@ -1,7 +1,7 @@
 """What stands before all handlers: keys, routes, and that nothing but a JSON error leaves when something breaks."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from evenkeel.config.operation import Limits
 from serving.auth import Keys
@@ -14,6 +14,7 @@ _log = logging.getLogger("evenkeel.gate")
 Methods = Mapping[str, Route]
 
 _PROBES = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
+_READING = ("GET", "HEAD")
 _FAILED = RefusedError(500, "internal", "the server failed to answer; its log says why")
 
 
@@ -26,14 +27,15 @@ class Gate:
         routes: Mapping[str, Methods],
         models: Mapping[str, Mapping[str, Methods]],
         keys: Keys | None = None,
-        open_paths: frozenset[str] = frozenset(),
+        open_paths: Iterable[str] = (),
     ) -> None:
         self.slot = slot
         self._routes = routes
         self._models = models
         """Prefix before a model's name -> what follows name (and version) -> methods."""
         self._keys = keys
-        self._open = _PROBES | open_paths
+        self._open = _PROBES.union(open_paths)
+        """What may be read without a key."""
 
     def open(self, call: Call) -> None:
         """Find who answers, or why the request is refused; say how long its body may be."""
@@ -41,7 +43,7 @@ class Gate:
         limits = model.project.serving.limits if model is not None else Limits()
         call.most = int(limits.max_body_mb * 2**20)
         try:
-            if self._keys is not None and call.path not in self._open:
+            if self._keys is not None and not (call.path in self._open and call.method in _READING):
                 self._keys.who(call.headers)
             call.route = _method(self._find(call), call.method)
         except RefusedError as refusal:

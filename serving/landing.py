@@ -1,6 +1,7 @@
 """``/``: the page for people. The model's card, a form made from its contract, and how to ask from elsewhere.
 
-Everything is made here: no script, no font, no picture comes from another place, and the form works without JavaScript.
+Everything is made here: no script, no font, no picture comes from another place, and the form works without JavaScript,
+but where callers need a key (``serving.keyform``).
 """
 
 import json
@@ -11,9 +12,11 @@ from urllib.parse import parse_qs
 from markupsafe import Markup
 
 from evenkeel.page import badge, heading, paragraph, render_page, table, verdict
+from serving.auth import Keys
 from serving.explain import explain
 from serving.form import STYLE, form, read_form
 from serving.http import HTML, Call, Header, Reply
+from serving.keyform import SCRIPT_DIGEST, key_form
 from serving.model import Model
 from serving.openapi import example_row
 from serving.plane import Plane
@@ -22,28 +25,43 @@ from serving.problem import RefusedError
 _EFFECTS = 8
 """Columns shown in the answer's explanation."""
 _FORM = b"application/x-www-form-urlencoded"
-_POLICY = (
-    b"content-security-policy",
-    b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-)
 _SNIFF = (b"x-content-type-options", b"nosniff")
-PAGE: tuple[Header, ...] = (HTML, _POLICY, _SNIFF, (b"referrer-policy", b"no-referrer"))
-"""Headers of a page: nothing is loaded, and no other page shows it in a frame."""
+
+
+def _headers(policy: bytes) -> tuple[Header, ...]:
+    """Nothing is loaded but what the policy adds, and no other page shows it in a frame."""
+    usual = (
+        b"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    return HTML, (b"content-security-policy", usual + policy), _SNIFF, (b"referrer-policy", b"no-referrer")
+
+
+PAGE = _headers(b"")
+"""Headers of a page."""
+_PAGE_WITH_KEYS = _headers(b"; connect-src 'self'; script-src '" + SCRIPT_DIGEST + b"'")
 
 
 class Landing:
     """The page, empty or with an answer on it."""
 
-    def __init__(self, plane: Plane, *, keys: bool) -> None:
+    def __init__(self, plane: Plane, keys: Keys | None, dashboard: str | None) -> None:
         self._plane = plane
         self._keys = keys
+        self._dashboard = dashboard
+        self._headers = PAGE if keys is None else _PAGE_WITH_KEYS
 
     def show(self, call: Call) -> Reply:
-        """``GET /``."""
+        """``GET /``; without a key, where one is needed, only a field for it."""
+        if self._keys is not None:
+            try:
+                self._keys.who(call.headers)
+            except RefusedError as refusal:
+                page = render_page("Evenkeel", "A model server.", [STYLE, key_form()])
+                return Reply(refusal.status, page.encode(), (*self._headers, *refusal.headers))
         model = self._plane.slot.model
         if model is None:
             waiting = [verdict("warn", "No model is loaded yet", "The server is alive and looks for a release.")]
-            return Reply(503, render_page("Evenkeel", "A model server.", waiting).encode(), PAGE)
+            return Reply(503, render_page("Evenkeel", "A model server.", waiting).encode(), self._headers)
         return self._page(call, model, example_row(model), [])
 
     def answer(self, call: Call) -> Reply:
@@ -64,10 +82,10 @@ class Landing:
         lead = model.project.description or f"{model.manifest.task} by {model.manifest.estimator}"
         host = call.headers.get(b"host", b"localhost:8080").decode("latin-1")
         features = model.project.feature_columns
-        trying = [] if self._keys else [heading("Try it"), form(features, row)]
-        ways = _ways(host, example_row(model), keys=self._keys)
-        blocks = [STYLE, *first, _card(model), *trying, *_proof(model), *ways]
-        return Reply(status, render_page(model.name, lead, blocks).encode(), PAGE)
+        trying = [heading("Try it"), form(features, row)]
+        ways = _ways(host, example_row(model), keys=self._keys is not None)
+        blocks = [STYLE, *first, _card(model), *trying, *_proof(model), *ways, _links(self._dashboard)]
+        return Reply(status, render_page(model.name, lead, blocks).encode(), self._headers)
 
 
 def _card(model: Model) -> Markup:
@@ -112,9 +130,14 @@ def _ways(host: str, row: dict[str, Any], *, keys: bool) -> list[Markup]:
         f'request = urllib.request.Request("http://{host}/predict", body, headers)\n'
         "print(json.load(urllib.request.urlopen(request)))"
     )
+    return [heading("Ask from elsewhere"), _code(curl), _code(python)]
+
+
+def _links(dashboard: str | None) -> Markup:
     links = [("/docs", "API"), ("/openapi.json", "OpenAPI"), ("/model", "card as JSON"), ("/metrics", "metrics")]
-    told = Markup(" · ").join(Markup('<a href="{}">{}</a>').format(*link) for link in links)
-    return [heading("Ask from elsewhere"), _code(curl), _code(python), paragraph(told)]
+    if dashboard is not None:
+        links.insert(0, (dashboard, "drift and live quality"))
+    return paragraph(Markup(" · ").join(Markup('<a href="{}">{}</a>').format(*link) for link in links))
 
 
 def _code(text: str) -> Markup:

@@ -10,9 +10,12 @@ _MODEL = ("model", "model_version")
 
 
 class Metrics:
-    """All metrics of one server, in the registry it is given."""
+    """All metrics of one server, in the registry it is given.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    ``follows``: whether it follows a release; a server that does not has no source to be up or down.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, follows: bool = True) -> None:
         self.registry = registry
         self.requests = Counter(
             "ml_inference_requests_total", "Inference requests by answer.", (*_MODEL, "code"), registry=registry
@@ -43,7 +46,9 @@ class Metrics:
             "ml_model_reload_total", "Releases taken up, by outcome.", ("outcome",), registry=registry
         )
         self.source_up = Gauge(
-            "ml_release_source_up", "Whether the release record could be read last time.", registry=registry
+            "ml_release_source_up",
+            "Whether the release record could be read last time.",
+            registry=registry if follows else None,
         )
         self.uncertified = Gauge(
             "ml_uncertified", "1 where the model in use has no passing gate certificate.", registry=registry
@@ -61,18 +66,25 @@ class Metrics:
         self.shadow = Counter(
             "ml_shadow_requests_total", "Requests for the shadow model, by outcome.", ("outcome",), registry=registry
         )
-        self.shadow_rows = Counter("ml_shadow_rows_total", "Rows both models answered.", registry=registry)
+        self.shadow_rows = Counter("ml_shadow_rows_total", "Rows both models answered.", _MODEL, registry=registry)
         self.shadow_disagreement = Counter(
             "ml_shadow_disagreement_total",
             "Rows on which the shadow model's label differs, or its value by more than a hundredth.",
+            _MODEL,
             registry=registry,
         )
         self.shadow_difference = Histogram(
             "ml_shadow_difference_score",
             "Absolute difference of the two models' scores (probability, or value relative to the live one).",
+            _MODEL,
             buckets=(0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0),
             registry=registry,
         )
+
+        for outcome in ("switched", "failed"):  # a counter that begins with its first event shows no increase
+            self.reloads.labels(outcome)
+        for reason in ("queue_full", "shutdown"):
+            self.dropped.labels(reason)
 
     def of(self, model: Model) -> "ModelMetrics":
         """The children of one model."""

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from evenkeel.encoder.row import RowEncoder
 from evenkeel.errors import BundleError
 from evenkeel.prediction import Prediction
 from evenkeel.predictor import Predictor
+from evenkeel.signature import require_signature
 from evenkeel.table import label_text
 from serving.door import AnyEntry, Door, SingleEntry
 from serving.problem import RefusedError
@@ -40,6 +42,11 @@ class Model:
     def manifest(self) -> Manifest:
         """What the bundle is."""
         return self.bundle.manifest
+
+    @cached_property
+    def digest(self) -> str:
+        """The bundle's, made once: it takes a third of a millisecond."""
+        return self.bundle.digest
 
     def predict(self, entry: AnyEntry) -> Prediction:
         """The answers for rows that kept the contract."""
@@ -71,9 +78,15 @@ def load_model(
     name: str | None = None,
     digest: str | None = None,
     allow_uncertified: bool = False,
+    verify_keys: Path | None = None,
 ) -> Model:
-    """Verify every digest, then load and warm. Raises BundleError, or GateError without a passing certificate."""
+    """Verify every digest, and the signature where keys are given, then load and warm.
+
+    Raises BundleError, or GateError without a passing certificate.
+    """
     bundle = open_bundle(folder, digest=digest)
+    if verify_keys:
+        require_signature(bundle, verify_keys)
     certified = True
     if allow_uncertified:
         certified = bundle.certificate is not None and bundle.certificate.passed

@@ -19,6 +19,8 @@ def read_options(arguments: list[str] | None, settings: Settings) -> argparse.Na
     options = parser.parse_args(arguments)
     if not 0 <= options.shadow_share <= 1:
         parser.error("--shadow-share is a share: between 0 and 1")
+    if options.dashboard and not options.dashboard.startswith(("http://", "https://")):
+        parser.error("--dashboard is a page's address: http://... or https://...")
     return options
 
 
@@ -39,6 +41,7 @@ def _place(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8080, help="port to listen on; 0: any free one")
     parser.add_argument("--keys", type=Path, metavar="FILE", help="API keys, a line 'name:sha256 of the key' each")
     parser.add_argument("--open-metrics", action="store_true", help="/metrics needs no key")
+    parser.add_argument("--dashboard", metavar="URL", help="where drift is shown; the landing page links to it")
     parser.add_argument(
         "--drain", type=float, default=5.0, metavar="S", help="seconds of serving on after SIGTERM, not ready"
     )

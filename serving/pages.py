@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 
+from serving.auth import Keys
 from serving.http import Call, Reply, encode, refused
 from serving.landing import PAGE, Landing
 from serving.model import Model, Slot
@@ -38,10 +39,10 @@ class Pages(FastAPI):
         return document(self._slot.model, keys=self._keys)
 
 
-def create_pages(plane: Plane, *, keys: bool) -> Pages:
+def create_pages(plane: Plane, keys: Keys | None = None, dashboard: str | None = None) -> Pages:
     """The application over a data plane. ``keys``: callers need one, so pages say how to send it."""
-    app = Pages(plane.slot, keys=keys)
-    landing = Landing(plane, keys=keys)
+    app = Pages(plane.slot, keys=keys is not None)
+    landing = Landing(plane, keys, dashboard)
     app.add_exception_handler(RefusedError, _refused)
 
     @app.get("/")

@@ -30,17 +30,25 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     """Load, listen, serve, leave. Raises EvenkeelError where it cannot start."""
     bound_memory()
     slot = Slot()
-    metrics = Metrics(_registry())
+    metrics = Metrics(_registry(), follows=bool(options.follow))
     metrics.ready.set_function(lambda: slot.ready)
     if not options.follow:
         slot.model = _load(options, settings)
         metrics.switched(slot.model)
     keys = Keys(options.keys) if options.keys else None
-    shadow_model = load_model(options.shadow, allow_uncertified=True) if options.shadow else None
+    shadow_model = _shadow(options, settings)
     listener = _listen(options)
     ledger = _ledger(options, settings, metrics)
     shadow = Shadow(shadow_model, options.shadow_share, metrics, ledger) if shadow_model else None
-    gate = create_app(slot, metrics, ledger=ledger, shadow=shadow, keys=keys, open_metrics=options.open_metrics)
+    gate = create_app(
+        slot,
+        metrics,
+        ledger=ledger,
+        shadow=shadow,
+        keys=keys,
+        open_metrics=options.open_metrics,
+        dashboard=options.dashboard,
+    )
 
     def leave() -> None:
         if shadow is not None:
@@ -73,8 +81,16 @@ def _load(options: argparse.Namespace, settings: Settings) -> Model:
         version=os.environ.get("EVENKEEL_MODEL_VERSION"),
         name=options.model_name,
         allow_uncertified=options.allow_uncertified,
+        verify_keys=settings.verify_keys,
     )
     return _warned(model, options, settings)
+
+
+def _shadow(options: argparse.Namespace, settings: Settings) -> Model | None:
+    """The second model: it needs no certificate, since it answers nobody, but a signature like every other."""
+    if not options.shadow:
+        return None
+    return load_model(options.shadow, allow_uncertified=True, verify_keys=settings.verify_keys)
 
 
 def _warned(model: Model, options: argparse.Namespace, settings: Settings) -> Model:
@@ -108,7 +124,13 @@ def _follower(options: argparse.Namespace, settings: Settings, slot: Slot, metri
 
 
 def _load_release(options: argparse.Namespace, settings: Settings, release: Release, folder: Path) -> Model:
-    model = load_release(release, folder, name=options.model_name, allow_uncertified=options.allow_uncertified)
+    model = load_release(
+        release,
+        folder,
+        name=options.model_name,
+        allow_uncertified=options.allow_uncertified,
+        verify_keys=settings.verify_keys,
+    )
     return _warned(model, options, settings)
 
 

@@ -17,9 +17,9 @@ from serving.answer import Answer
 from serving.door import AnyEntry
 from serving.http import Call
 from serving.ledger import Ledger
-from serving.ledger import Prediction as Record
 from serving.metrics import Metrics
 from serving.model import Model
+from serving.record import Prediction as Record
 
 _log = logging.getLogger("evenkeel.shadow")
 
@@ -75,7 +75,7 @@ class Shadow:
         started = time.perf_counter()
         try:
             prediction = self._model.predict(entry)
-            self._compare(answer.prediction, prediction)
+            self._compare(answer, prediction)
         except Exception:
             # Whatever a model under trial does, the next request is another chance, and the caller has an answer.
             self._metrics.shadow.labels("failed").inc()
@@ -87,13 +87,15 @@ class Shadow:
             told = Answer(answer.id, self._model, prediction, [])
             self._ledger.log(Record(told, entry, time.time_ns(), latency, call.request_id, SHADOW), entry.rows)
 
-    def _compare(self, live: Prediction, shadow: Prediction) -> None:
+    def _compare(self, answer: Answer, shadow: Prediction) -> None:
+        live, model = answer.prediction, (answer.model.name, answer.model.version)
         difference = _difference(live, shadow)
         differs = difference > _CLOSE if live.labels is None else live.labels != shadow.labels
-        self._metrics.shadow_rows.inc(len(difference))
-        self._metrics.shadow_disagreement.inc(int(np.count_nonzero(differs)))
+        self._metrics.shadow_rows.labels(*model).inc(len(difference))
+        self._metrics.shadow_disagreement.labels(*model).inc(int(np.count_nonzero(differs)))
+        apart = self._metrics.shadow_difference.labels(*model)
         for value in difference[:100].tolist():
-            self._metrics.shadow_difference.observe(value)
+            apart.observe(value)
 
 
 def _difference(live: Prediction, shadow: Prediction) -> FloatArray:

@@ -8,15 +8,38 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.serving.environment import UnavailableError
 from benchmarks.serving.model import Workload
 from benchmarks.serving.process import Server, read_json
 from benchmarks.serving.protocol import PROTOCOLS, encode
 
-LOADS = ((1, 1), (1, 8), (1, 64), (100, 8), (100, 64))
-"""Rows a request, connections."""
+
+class Load(NamedTuple):
+    """What is asked: as fast as it is answered, or with a pause on each connection."""
+
+    rows: int
+    """A request."""
+    connections: int
+    pause_ms: int = 0
+    """On average, before each request."""
+
+    @property
+    def key(self) -> str:
+        """Its name in results."""
+        return f"{self.rows}x{self.connections}" + f"x{self.pause_ms}" * (self.pause_ms > 0)
+
+    @property
+    def title(self) -> str:
+        """Its name in tables."""
+        pace = f", {self.connections * 1000 // self.pause_ms} requests/s" if self.pause_ms else ""
+        return f"{self.rows} row{'s' * (self.rows > 1)}, c={self.connections}{pace}"
+
+
+LOADS = (Load(1, 1), Load(1, 8), Load(1, 64), Load(100, 8), Load(100, 64))
+MODERATE = Load(1, 8, 200)
+"""Half of what the slowest peers can answer, so that it tells of waiting, not of a queue."""
 _BODIES = 16
 _SCRIPT = Path(__file__).parent / "wrk.lua"
 
@@ -57,26 +80,15 @@ def check_answers(server: Server, workload: Workload, labels: list[int]) -> floa
     return share
 
 
-def load(server: Server, bodies: Path, connections: int, seconds: float) -> dict[str, float]:
-    """Requests/s, p50 and p99 in ms, and failed requests: one wrk thread that asks as fast as it is answered."""
+def ask(server: Server, asked: Asked, load: Load, seconds: float) -> dict[str, float]:
+    """Requests/s, p50 and p99 in ms, and failed requests of one wrk thread."""
     wrk = shutil.which("wrk")
     if wrk is None:
         raise SystemExit("wrk is not installed: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)")
     url = f"http://127.0.0.1:{server.port}{server.peer.path}"
-    words = [
-        wrk,
-        "-t1",
-        f"-c{connections}",
-        f"-d{max(1, round(seconds))}s",
-        "--timeout",
-        "30s",
-        "-s",
-        str(_SCRIPT),
-        url,
-    ]
-    done = subprocess.run(
-        [*words, "--", str(bodies)], capture_output=True, text=True, timeout=seconds + 60, check=False
-    )
+    how = ("-t1", f"-c{load.connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s", "-s", str(_SCRIPT), url)
+    words = [wrk, *how, "--", str(asked.file(load.rows)), str(load.pause_ms)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 60, check=False)
     if done.returncode:
         raise UnavailableError(f"wrk: {done.stderr or done.stdout}")
     said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
@@ -88,9 +100,9 @@ def load(server: Server, bodies: Path, connections: int, seconds: float) -> dict
     }
 
 
-def probe_under_load(server: Server, bodies: Path, seconds: float) -> dict[str, float]:
+def probe_under_load(server: Server, asked: Asked, seconds: float) -> dict[str, float]:
     """Median and worst latency in ms of the health page, asked twenty times a second beside 64 busy connections."""
-    busy = threading.Thread(target=load, args=(server, bodies, 64, seconds))
+    busy = threading.Thread(target=ask, args=(server, asked, Load(1, 64), seconds))
     busy.start()
     time.sleep(0.2)
     waits = []

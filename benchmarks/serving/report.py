@@ -2,34 +2,50 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.serving.measure import LOADS
+from benchmarks.serving.measure import LOADS, MODERATE, Load
 
 OURS = "evenkeel"
 
 
 def render(result: dict[str, Any]) -> str:
-    """The tables of one result."""
+    """The tables of one workload's servers."""
     rounds: dict[str, list[dict[str, Any]]] = result["rounds"]
-    blocks = [_throughput(rounds), _ratios(rounds), _life(rounds)]
+    loads = [load for load in (*LOADS, MODERATE) if all(load.key in one for of in rounds.values() for one in of)]
+    blocks = [_throughput(rounds, loads), _ratios(rounds, loads), _life(rounds, result["life"], loads)]
     blocks += [f"`{name}`: not measured: {reason}" for name, reason in result["missing"].items()]
-    blocks += [_growth(result["growth"])] if "growth" in result else []
     return "\n\n".join(filter(None, blocks))
 
 
-def _throughput(rounds: dict[str, list[dict[str, Any]]]) -> str:
-    head = ["requests/s (p50 / p99 ms)", *(_load_name(*load) for load in LOADS)]
-    rows = [[f"`{name}`", *(_load_cell(of, _key(*load)) for load in LOADS)] for name, of in rounds.items()]
-    return _table(head, rows)
+def render_growth(growth: dict[str, dict[str, str]]) -> str:
+    """A table for each thing that grows."""
+    return "\n\n".join(_table([what, *cells], [["", *cells.values()]]) for what, cells in growth.items())
 
 
-def _ratios(rounds: dict[str, list[dict[str, Any]]]) -> str:
-    """Ours to each peer's requests/s, paired by round, then the median."""
+def render_memory(memory: dict[str, Any]) -> str:
+    """A sentence."""
+    minutes, megabytes = zip(*memory["samples"], strict=True)
+    return (
+        f"{minutes[-1]:.1f} minutes of mixed load, {memory['requests']:,.0f} requests: {min(megabytes):.0f} to"
+        f" {max(megabytes):.0f} MB, {megabytes[-1]:.0f} MB at the end, slope {memory['slope_mb_per_minute']:+.2f} MB a"
+        " minute after the first fifth."
+    )
+
+
+def _throughput(rounds: dict[str, list[dict[str, Any]]], loads: Sequence[Load]) -> str:
+    head = ["requests/s (p50 / p99 ms)", *(load.title for load in loads)]
+    return _table(head, [[f"`{name}`", *(_load_cell(of, load.key) for load in loads)] for name, of in rounds.items()])
+
+
+def _ratios(rounds: dict[str, list[dict[str, Any]]], loads: Sequence[Load]) -> str:
+    """Ours to each peer's requests/s, paired by round, then the median; with a pause it says nothing."""
     if OURS not in rounds:
         return ""
-    head = [f"`{OURS}` is so many times as fast", *(_load_name(*load) for load in LOADS)]
-    rows = [[f"`{name}`", *(_ratio(rounds, name, _key(*load)) for load in LOADS)] for name in rounds if name != OURS]
+    full = [load for load in loads if not load.pause_ms]
+    head = [f"`{OURS}` is so many times as fast", *(load.title for load in full)]
+    rows = [[f"`{name}`", *(_ratio(rounds, name, load.key) for load in full)] for name in rounds if name != OURS]
     return _table(head, rows)
 
 
@@ -38,23 +54,15 @@ def _ratio(rounds: dict[str, list[dict[str, Any]]], name: str, key: str) -> str:
     return f"{statistics.median(ours / theirs if theirs else math.inf for ours, theirs in pairs):.3g}"
 
 
-def _life(rounds: dict[str, list[dict[str, Any]]]) -> str:
+def _life(rounds: dict[str, list[dict[str, Any]]], life: dict[str, dict[str, Any]], loads: Sequence[Load]) -> str:
     head = ["", "cold start s", "MB idle", "MB after load", "probe under load, median / worst ms", "failed requests"]
     rows = []
-    for name, of in rounds.items():
-        failed = sum(one[_key(*load)]["bad"] for one in of for load in LOADS)
-        probe = f"{_median(of, 'probe', 'p50_ms'):.3g} / {_median(of, 'probe', 'max_ms'):.3g}"
-        memory = (f"{_median(of, 'idle_mb'):.0f}", f"{_median(of, 'busy_mb'):.0f}")
-        rows.append([f"`{name}`", f"{_median(of, 'cold_s'):.2f}", *memory, probe, f"{failed:.0f}"])
+    for name, one in life.items():
+        failed = sum(round_[load.key]["bad"] for round_ in rounds[name] for load in loads)
+        probe = f"{one['probe']['p50_ms']:.3g} / {one['probe']['max_ms']:.3g}"
+        memory = (f"{one['idle_mb']:.0f}", f"{one['busy_mb']:.0f}")
+        rows.append([f"`{name}`", f"{one['cold_s']:.2f}", *memory, probe, f"{failed:.0f}"])
     return _table(head, rows)
-
-
-def _growth(growth: dict[str, dict[str, float]]) -> str:
-    lines = [
-        _table([f"{what} a request", *cells], [["ms", *(f"{ms:.3g}" for ms in cells.values())]])
-        for what, cells in growth.items()
-    ]
-    return "\n\n".join(lines)
 
 
 def _load_cell(rounds: list[dict[str, Any]], key: str) -> str:
@@ -69,14 +77,6 @@ def _median(rounds: list[dict[str, Any]], *path: str) -> float:
             value = value[part]
         values.append(float(value))  # type: ignore[arg-type]
     return statistics.median(values)
-
-
-def _key(rows: int, connections: int) -> str:
-    return f"{rows}x{connections}"
-
-
-def _load_name(rows: int, connections: int) -> str:
-    return f"{rows} row{'s' * (rows > 1)}, c={connections}"
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -1,10 +1,13 @@
 -- POSTs the lines of a file in turn; prints what was measured as one line of JSON.
+-- With a pause in ms, each connection waits before each request: so long on average, evenly drawn.
 local bodies, turn = {}, 0
 
 function init(args)
   for line in io.lines(args[1]) do bodies[#bodies + 1] = line end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
+  local pause = tonumber(args[2])
+  if pause > 0 then delay = function() return math.random(0, 2 * pause) end end
   for i, body in ipairs(bodies) do bodies[i] = wrk.format(nil, nil, nil, body) end
 end
 

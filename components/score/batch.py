@@ -5,7 +5,6 @@ A row gets what the server would answer it: the columns are the features, the ru
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +14,8 @@ from numpy.typing import NDArray
 from evenkeel.config import Contract, Project
 from evenkeel.contract import Finding, check
 from evenkeel.errors import ContractError
-from evenkeel.prediction import Prediction
-from evenkeel.predictor import Predictor
-from evenkeel.table import label_text, to_columns
+from evenkeel.predictor import Predictor, answer_columns
+from evenkeel.table import to_columns
 
 ROW = "row"
 """Column of both outputs: the row's number in the source, from 1, a header not counted."""
@@ -62,7 +60,10 @@ class Scorer:
         good = pa.array(~reasons.bad)
         prediction = self._predictor.predict(to_columns(table.filter(good), self._contract.columns))
         named = pa.table({ROW: numbers, **{name: raw[name] for name in self._kept(raw)}})
-        answers = _with(named.filter(good), answer_columns(prediction, self._project.classes))
+        answers = named.filter(good)
+        for name, values in answer_columns(prediction, self._project.classes).items():
+            kind = pa.string() if values.dtype == object else None
+            answers = answers.append_column(name, pa.array(np.ascontiguousarray(values), kind))
         refused = raw.add_column(0, ROW, numbers).filter(pa.array(reasons.bad))
         return Scored(answers, refused.append_column(REASONS, reasons.column()))
 
@@ -88,24 +89,6 @@ class Scorer:
         return [name for name in raw.column_names if name == self._project.data.id]
 
 
-def answer_columns(prediction: Prediction, classes: tuple[str | int | bool, ...]) -> dict[str, pa.Array]:
-    """``label`` and ``probability_<class>``; for regression ``value`` and, where there is an interval, its ends."""
-    if prediction.labels is None or prediction.probabilities is None:
-        ends = {"value": prediction.values, "lower": prediction.lower, "upper": prediction.upper}
-        return {name: pa.array(values) for name, values in ends.items() if values is not None}
-    labels = _class_array(classes).take(pa.array(prediction.labels))
-    texts = map(label_text, classes)
-    return {"label": labels} | {
-        f"probability_{text}": pa.array(np.ascontiguousarray(share))
-        for text, share in zip(texts, prediction.probabilities.T, strict=True)
-    }
-
-
-def _class_array(classes: tuple[str | int | bool, ...]) -> pa.Array:
-    """The classes as the project spells them; as texts where they are of several kinds."""
-    return pa.array(classes if len(set(map(type, classes))) == 1 else [label_text(value) for value in classes])
-
-
 def _is_answer(name: str) -> bool:
     return name in ("label", "value", "lower", "upper") or name.startswith("probability_")
 
@@ -121,12 +104,6 @@ def _emptied(table: pa.Table, name: str, rows: NDArray[np.int64]) -> pa.Table:
     kept[rows] = False
     cells = pc.if_else(pa.array(kept), table[name], pa.scalar(None, table[name].type))
     return table.set_column(table.column_names.index(name), name, cells)
-
-
-def _with(table: pa.Table, columns: dict[str, Any]) -> pa.Table:
-    for name, values in columns.items():
-        table = table.append_column(name, values)
-    return table
 
 
 class _Reasons:

@@ -1,6 +1,6 @@
 """A fitted encoder: what each column becomes, as data, and the one way it is carried out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import chain
 from typing import Any, Self
@@ -13,7 +13,7 @@ from evenkeel.config.features import DatePart
 from evenkeel.encoder.dates import date_part
 from evenkeel.errors import EncodingError
 from evenkeel.prediction import FloatArray
-from evenkeel.text import Vocabulary
+from evenkeel.text import SparseRows, Vocabulary
 
 Columns = Mapping[str, NDArray[Any]]
 
@@ -130,16 +130,21 @@ class Encoder(BaseModel):
         naming the column that is absent or holds something else.
         """
         matrix = self._encode(columns, rows, self.width)
-        start = self.dense_width
-        for text in self.texts:
-            row, position, weight = text.weigh(self._read(columns, text.column).tolist())
-            matrix[row, start + position] = weight
-            start += len(text.terms)
+        for row, position, weight in self.encode_terms(columns):
+            matrix[row, position] = weight
         return matrix
 
     def encode_dense(self, columns: Columns, rows: int) -> FloatArray:
         """The same without the terms of texts, of shape (rows, dense_width): they are kept sparse in training."""
         return self._encode(columns, rows, self.dense_width)
+
+    def encode_terms(self, columns: Columns) -> Iterator[SparseRows]:
+        """What ``encode_dense`` leaves out, as the matrix' cells, text by text."""
+        start = self.dense_width
+        for text in self.texts:
+            row, position, weight = text.weigh(self._read(columns, text.column).tolist())
+            yield row, start + position, weight
+            start += len(text.terms)
 
     def _encode(self, columns: Columns, rows: int, width: int) -> FloatArray:
         buffer = np.zeros(rows * width + 1)  # the last cell takes what has no cell

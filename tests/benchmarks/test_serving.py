@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.serving.environment import UnavailableError, python_for
-from benchmarks.serving.measure import LOADS
+from benchmarks.serving.measure import LOADS, MODERATE
 from benchmarks.serving.model import WORKLOADS
 from benchmarks.serving.peers import PEERS, Peer
 from benchmarks.serving.process import running
 from benchmarks.serving.protocol import PROTOCOLS, encode
-from benchmarks.serving.report import render
+from benchmarks.serving.report import render, render_growth, render_memory
 
 PLACES = {"bundle": "bundle", "model": "model.joblib"}
 HERE = Path(sys.executable)
@@ -92,10 +92,21 @@ def test_children_are_gone_with_their_server(tmp_path: Path) -> None:
 
 def test_ratios_are_paired_by_round() -> None:
     def one(rps: float) -> dict[str, object]:
-        loads = {f"{rows}x{c}": {"rps": rps, "p50_ms": 1.0, "p99_ms": 2.0, "bad": 0} for rows, c in LOADS}
-        return {**loads, "cold_s": 1.0, "idle_mb": 1.0, "busy_mb": 1.0, "probe": {"p50_ms": 1.0, "max_ms": 1.0}}
+        return {load.key: {"rps": rps, "p50_ms": 1.0, "p99_ms": 2.0, "bad": 0} for load in (*LOADS, MODERATE)}
 
     ours, theirs = [one(100), one(1_000), one(300)], [one(10), one(10), one(10)]
-    text = render({"rounds": {"evenkeel": ours, "peer": theirs}, "missing": {"other": "cannot be installed"}})
+    life = {"cold_s": 1.0, "idle_mb": 1.0, "busy_mb": 1.0, "probe": {"p50_ms": 1.0, "max_ms": 1.0}}
+    rounds = {"evenkeel": ours, "peer": theirs}
+    missing = {"other": "cannot be installed"}
+    text = render({"rounds": rounds, "life": {"evenkeel": life, "peer": life}, "missing": missing})
     assert "| `peer` | 30 | 30 | 30 | 30 | 30 |" in text
+    assert "1 row, c=8, 40 requests/s" in text
     assert "`other`: not measured: cannot be installed" in text
+
+
+def test_growth_and_memory_are_told_as_markdown() -> None:
+    assert (
+        render_growth({"rows": {"1": "0.2", "10": "0.3"}}) == "| rows | 1 | 10 |\n| --- | --- | --- |\n|  | 0.2 | 0.3 |"
+    )
+    told = render_memory({"samples": [(0.1, 120.0), (0.5, 130.0)], "requests": 1e4, "slope_mb_per_minute": -0.04})
+    assert "10,000 requests: 120 to 130 MB, 130 MB at the end, slope -0.04 MB a minute" in told

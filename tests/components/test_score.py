@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from components.score.__main__ import main, released_bundle
 from components.score.step import Summary, score
@@ -325,3 +326,15 @@ def _wait(true: Any, stage: "subprocess.Popen[str]") -> None:
         assert stage.poll() is None, stage.communicate()
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def test_the_box_compiles_with_the_inputs_and_outputs_of_the_step(tmp_path: Path) -> None:
+    from kfp.compiler import Compiler  # most of a second that no other test here needs
+
+    from components.score.component import score as box
+
+    Compiler().compile(box, str(tmp_path / "score.yaml"))
+    spec = yaml.safe_load((tmp_path / "score.yaml").read_text())["components"]["comp-score"]
+    assert set(spec["inputDefinitions"]["artifacts"]) == {"bundle", "source"}
+    assert set(spec["inputDefinitions"]["parameters"]) == {"project"}
+    assert set(spec["outputDefinitions"]["artifacts"]) == {"destination", "quarantine"}

@@ -100,3 +100,11 @@ def test_a_missing_text_and_one_of_unknown_words_are_all_zero() -> None:
 def test_no_term_at_all_is_an_error_that_says_what_to_change() -> None:
     with pytest.raises(EncodingError, match=r"'review'.*2 or more of 3.*features\.text\.min_count"):
         fit_vocabulary("review", objects(["one", "two", "three"]), TextFeatures(min_count=2))
+
+
+@pytest.mark.parametrize("ngrams", [(1, 1), (1, 2), (2, 3)])
+def test_texts_together_weigh_bit_for_bit_what_each_weighs_alone(ngrams: tuple[int, int]) -> None:
+    texts = [text or "" for text in TEXTS] + CORPUS
+    vocabulary = fit_vocabulary("review", objects(texts), TextFeatures(ngrams=ngrams, min_count=1, max_features=40))
+    alone = np.concatenate([dense(vocabulary, [text]) for text in texts])
+    np.testing.assert_array_equal(dense(vocabulary, texts), alone)

@@ -39,7 +39,7 @@ def test_the_application_is_made_by_the_first_page(slot: Slot, metrics: Metrics)
 
     def make() -> Application:
         made.append(threading.get_ident())
-        return create_pages(Plane(slot, metrics), keys=False)
+        return create_pages(Plane(slot, metrics))
 
     page = Route(Bridge(make).answer, aside=True)
     asked = Asked(Gate(slot, {"/model": {"GET": page}}, {}))
@@ -131,14 +131,14 @@ def test_others_are_answered_while_a_page_takes_its_time() -> None:
 
 
 def test_the_document_is_the_models_own(asked: Asked, slot: Slot, metrics: Metrics) -> None:
-    pages = create_pages(Plane(slot, metrics), keys=False)
+    pages = create_pages(Plane(slot, metrics))
     assert isinstance(pages, FastAPI)
     assert asked.get("/openapi.json").json()["info"]["title"] == "people" == pages.openapi()["info"]["title"]
 
 
 def test_each_page_of_the_application_is_let_through_by_the_gate(slot: Slot, metrics: Metrics) -> None:
     asked = Asked(create_app(slot, metrics))
-    pages = create_pages(Plane(slot, metrics), keys=False)
+    pages = create_pages(Plane(slot, metrics))
     for route in pages.routes:
         for method in route.methods:  # type: ignore[attr-defined]  # of APIRoute
             assert asked.ask(method, route.path).status_code not in (404, 405)  # type: ignore[attr-defined]

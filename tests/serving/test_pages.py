@@ -1,13 +1,17 @@
 """The pages for people: made here, working without JavaScript, escaping what they show."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable
 from html import unescape
+from pathlib import Path
 
 import pytest
 
 from evenkeel.bundle import Bundle
 from serving.app import create_app
+from serving.auth import Keys
 from serving.metrics import Metrics
 from serving.model import Slot, load_model
 from tests.serving.bundles import make_rows
@@ -38,6 +42,29 @@ def test_the_landing_page_is_the_models_card(asked: Asked, bundle: Bundle) -> No
     text = asked.get("/").text
     for told in ("people", bundle.digest, "0" * 32, "roc_auc", "as told", "curl"):
         assert told in text
+
+
+def test_the_page_links_to_the_dashboard_where_there_is_one(asked: Asked, slot: Slot, metrics: Metrics) -> None:
+    linked = Asked(create_app(slot, metrics, dashboard="https://grafana.example/d/drift?a=1&b=2")).get("/").text
+    assert '<a href="https://grafana.example/d/drift?a=1&amp;b=2">drift' in linked
+    assert "drift" not in asked.get("/").text
+
+
+def test_where_keys_are_needed_the_page_asks_for_one_and_tells_nothing(
+    slot: Slot, metrics: Metrics, bundle: Bundle, tmp_path: Path
+) -> None:
+    (tmp_path / "keys").write_text(f"shop:{hashlib.sha256(b'open').hexdigest()}\n")
+    asked = Asked(create_app(slot, metrics, keys=Keys(tmp_path / "keys")))
+    closed = asked.get("/")
+    assert closed.status_code == 401
+    assert not re.search(rf"people|roc_auc|{bundle.digest}", closed.text)
+    (script,) = re.findall(r"<script>(.*?)</script>", closed.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in closed.headers["content-security-policy"]
+    assert asked.ask("POST", "/", data=FORM).status_code == 401
+    key = {"authorization": "Bearer open"}
+    assert '<form class="try" method="post"' in asked.get("/", headers=key).text
+    assert "what turned out to be true" in asked.ask("POST", "/", data=FORM, headers=key).text
 
 
 def test_the_curl_and_the_form_give_the_answer_of_predict(asked: Asked) -> None:

@@ -39,8 +39,9 @@ def test_its_answers_go_to_the_ledger_and_disagreement_to_metrics(
     assert {row["id"] for row in told} == set(live)
     assert {row["model_version"] for row in told} == {"8"}
     differing = sum(row["label"] != live[row["id"]]["label"] for row in told)
-    assert metrics.registry.get_sample_value("ml_shadow_disagreement_total") == differing
-    assert metrics.registry.get_sample_value("ml_shadow_rows_total") == 10
+    live = {"model": "people", "model_version": "7"}
+    assert metrics.registry.get_sample_value("ml_shadow_disagreement_total", live) == differing
+    assert metrics.registry.get_sample_value("ml_shadow_rows_total", live) == 10
 
 
 def test_a_shadow_that_cannot_answer_is_counted_and_the_caller_is_not_told(
