@@ -62,14 +62,18 @@ class Driver(Protocol):
         ...
 
     def apply(self, project: Project, release: Release) -> None:
-        """Bring a server of this release there as the candidate, without traffic; the current one again: in place."""
+        """Bring a server of this release there as the candidate, without traffic; the current one again: in place.
+
+        Raises WorkloadError where the place refuses what it is given, and would again.
+        """
         ...
 
     def status(self, project: str) -> Status:
         """What is served and to how many, as the place itself says. ``ready``: whether the candidate (without one,
         the current release) can answer with exactly what was applied; ``message``: why not yet.
 
-        Raises FailedError where it will never be ready, with cause and fix.
+        Raises WorkloadError where a candidate will never be ready, with cause and fix; a current release that will
+        not is only not ``ready``: whoever drops a candidate or rolls back must be able to ask.
         """
         ...
 
@@ -82,7 +86,10 @@ class Driver(Protocol):
         ...
 
     def promote(self, project: str) -> None:
-        """All traffic to the candidate, which becomes current. What was current is kept until the next promotion."""
+        """All traffic to the candidate, which becomes current. What was current is kept until the next promotion.
+
+        Until it is done the candidate is one, and may be dropped; after that: nothing happens.
+        """
         ...
 
     def drop(self, project: str) -> None:

@@ -15,6 +15,8 @@ Verdict = Literal["pass", "fail", "unknown"]
 ENDED: frozenset[Phase] = frozenset({"promoted", "dropped"})
 KEPT = 20
 """Decisions kept: all of it must fit an annotation."""
+LONGEST = 2000
+"""Characters of a message: what a server last said may be long, and must fit too."""
 
 
 class _Frozen(BaseModel):
@@ -42,7 +44,9 @@ class Rollout(_Frozen):
     """Index of the step, from ``stepping`` on."""
     started: dt.datetime
     since: dt.datetime
-    """Since when in this phase and step."""
+    """Since when in this phase and step, under this driver."""
+    asked: bool = False
+    """Whether the place was asked for this step's share of the traffic."""
     back: bool = False
     """A return to what was served before: straight, without steps."""
     message: str = ""
@@ -75,7 +79,8 @@ class Journal(_Frozen):
     history: tuple[Decision, ...] = ()
     """Oldest first, the newest ``KEPT``."""
     order: Order | None = None
-    """What somebody asked for; obeyed at the next look and then gone, but ``hold``, which stays until another."""
+    """What somebody asked for: ``rollback`` is obeyed at the next look, ``promote`` and ``hold`` where the steps begin.
+    It stays until the rollout has ended, or somebody asks for something else."""
     token: str = ""
     """The place's own mark of what was read (a resourceVersion, an ETag): what makes a write a compare-and-swap."""
 
@@ -91,8 +96,11 @@ class Journal(_Frozen):
         update = {"rollout": rollout, "history": (*self.history, line)[-KEPT:], "order": None}
         return self.model_copy(update=update)
 
-    def before(self) -> Release | None:
-        """What a rollback returns to: what was served before the current release was, never what was rolled back."""
+    def served(self) -> list[Release]:
+        """What a rollback walks back through: without what was rolled back from, each bundle in a row once.
+
+        The last one is current, and a rollback returns to the one before.
+        """
         served: list[Release] = []
         for line in self.history:
             if line.action == "dropped":
@@ -102,4 +110,4 @@ class Journal(_Frozen):
             elif served and served[-1].digest == line.release.digest:
                 del served[-1]
             served.append(line.release)
-        return served[-2] if len(served) > 1 else None
+        return served

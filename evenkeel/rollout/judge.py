@@ -1,5 +1,6 @@
 """What Prometheus says of a candidate during one step. Too few samples is 'unknown': it holds, it never promotes."""
 
+import http.client
 import json
 import math
 import urllib.parse
@@ -13,7 +14,8 @@ from evenkeel.errors import RolloutError
 from evenkeel.release import Release
 from evenkeel.rollout.journal import Outcome
 
-_SECONDS = 10.0
+_SECONDS = 5.0
+"""To wait for one answer: all of a step's must come well within the driver's lease."""
 _SHORTEST = 60
 """Seconds: a shorter range than two scrapes has no increase."""
 QUANTILE = 0.99
@@ -24,8 +26,17 @@ class Judge(Protocol):
     """Whoever knows how a candidate does."""
 
     def judge(self, release: Release, serving: Serving, step: Step, seconds: float) -> tuple[Outcome, ...]:
-        """The step's checks over its last ``seconds``. Raises RolloutError where nobody can be asked."""
+        """The step's checks over its last ``seconds``, in its order; unknown where nobody can be asked."""
         ...
+
+
+class Blind:
+    """Stands where no Prometheus is known: every check holds the rollout until somebody promotes it."""
+
+    def judge(self, release: Release, serving: Serving, step: Step, seconds: float) -> tuple[Outcome, ...]:  # noqa: ARG002
+        """Each check, unknown."""
+        told = "nobody can be asked: set EVENKEEL_PROMETHEUS, or promote it by hand"
+        return tuple(Outcome(check=check, verdict="unknown", told=f"{check}: {told}") for check in step.checks)
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class PrometheusJudge:
     def judge(self, release: Release, serving: Serving, step: Step, seconds: float) -> tuple[Outcome, ...]:
         """Each check of the step, in its order."""
         scope = _Scope(self, release, serving, step, max(_SHORTEST, math.ceil(seconds)))
-        return tuple(CHECKS[check](scope) for check in step.checks)
+        return tuple(_judged(check, scope) for check in step.checks)
 
     def value(self, query: str) -> float | None:
         """The one value of an instant query; None where there is no series or no number. Raises RolloutError."""
@@ -46,7 +57,7 @@ class PrometheusJudge:
             with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310  a setting names it
                 result = json.loads(answer.read())["data"]["result"]
             number = float(result[0]["value"][1]) if result else math.nan
-        except (OSError, ValueError, LookupError, TypeError) as exc:
+        except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as exc:
             raise RolloutError(
                 f"Prometheus at {self.url} does not answer the rollout's checks: {exc}; see EVENKEEL_PROMETHEUS"
             ) from exc
@@ -68,21 +79,26 @@ class _Scope:
         return f'{name}{{model="{self.release.project}",model_version="{self.release.version}"{more}}}'
 
     def grown(self, name: str, more: str = "") -> float:
-        """How much a counter grew in all pods since the step began; 0 without a series.
+        """How much a counter grew in all pods since the step began; 0 without a series."""
+        return self.largest("sum({})", name, more) or 0.0
+
+    def largest(self, query: str, name: str, more: str = "") -> float | None:
+        """The largest value of a query of growth, which is measured in two ways; None where neither has one.
 
         ``increase`` does not see what a series was born with, and the first errors of a version are born so; the
         difference to then does not see what was counted before a restart. The larger of both misses neither.
         """
         x, ago = self.series(name, more), f"{self.seconds}s"
-        ways = (f"sum(increase({x}[{ago}]))", f"sum(clamp_min({x} - ({x} offset {ago} or {x} * 0), 0))")
-        return max(self.prometheus.value(way) or 0.0 for way in ways)
+        ways = (f"increase({x}[{ago}])", f"clamp_min({x} - ({x} offset {ago} or {x} * 0), 0)")
+        values = [self.prometheus.value(query.format(way)) for way in ways]
+        return max((value for value in values if value is not None), default=None)
 
     def told(self, check: Check, samples: float, value: float | None, limit: float) -> Outcome:
         """The verdict on a value that must not exceed its limit."""
         needed = self.step.min_samples
         if value is None or samples < needed:
-            few = f"{check}: not enough data, {samples:.0f} of {needed} samples"
-            return Outcome(check=check, verdict="unknown", told=few)
+            few = f"not enough data, {samples:.0f} of {needed} samples" if samples < needed else "not known yet"
+            return Outcome(check=check, verdict="unknown", told=f"{check}: {few}")
         measured = f"{check}: {value:.4g}, at most {limit:.4g}, of {samples:.0f} samples"
         return Outcome(check=check, verdict="pass" if value <= limit else "fail", told=measured)
 
@@ -97,8 +113,7 @@ def _errors(scope: _Scope) -> Outcome:
 def _latency(scope: _Scope) -> Outcome:
     """99th percentile in milliseconds, as the servers measure it."""
     name = "ml_inference_request_duration_seconds"
-    buckets = f"sum by (le) (rate({scope.series(f'{name}_bucket')}[{scope.seconds}s]))"
-    seconds = scope.prometheus.value(f"histogram_quantile({QUANTILE}, {buckets})")
+    seconds = scope.largest(f"histogram_quantile({QUANTILE}, sum by (le) ({{}}))", f"{name}_bucket")
     value = None if seconds is None else seconds * 1000
     return scope.told("latency", scope.grown(f"{name}_count"), value, scope.serving.max_latency_ms)
 
@@ -135,6 +150,14 @@ CHECKS: dict[Check, Callable[[_Scope], Outcome]] = {
     "performance": _performance,
 }
 """Every check that a step may name."""
+
+
+def _judged(check: Check, scope: _Scope) -> Outcome:
+    """A Prometheus that is away for a moment holds the rollout; it does not end the process that drives it."""
+    try:
+        return CHECKS[check](scope)
+    except RolloutError as error:
+        return Outcome(check=check, verdict="unknown", told=f"{check}: {error}")
 
 
 def failed(outcomes: Sequence[Outcome]) -> str:

@@ -1,7 +1,7 @@
 """One look at one rollout: where it stands, what the place and the checks say, and what follows from it.
 
-``advance`` does at most one thing to the place and says where the rollout stands then. What it does may be repeated:
-whoever is killed between doing and writing does it again.
+``advance`` does at most one thing to the place and says where the rollout stands then. What is to be done is written
+first, and what was done may be done again: whoever goes on after a kill, before or behind the deed, ends at the same.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from evenkeel.config.project import Project
 from evenkeel.errors import WorkloadError
 from evenkeel.release import Release
 from evenkeel.rollout.driver import Driver
-from evenkeel.rollout.journal import Journal, Order, Outcome, Phase, Rollout
+from evenkeel.rollout.journal import LONGEST, Journal, Order, Outcome, Phase, Rollout
 from evenkeel.rollout.judge import Judge, failed, unknown
 from evenkeel.rollout.smoke import ask
 from evenkeel.targets.status import Status
@@ -24,6 +24,7 @@ ROUTE_SECONDS = 180.0
 """Until a gateway has taken up a new route."""
 WEIGHT_SECONDS = 120.0
 """Until the weights that were asked for are the weights."""
+BY_HAND = "rolled back by hand"
 
 
 @dataclass(frozen=True)
@@ -42,35 +43,30 @@ class Machine:
         rollout = journal.rollout
         if rollout is None or rollout.ended:
             raise ValueError("nothing is under way")
-        stoppable = rollout.phase in ("applying", "testing", "stepping")
-        if journal.order == "rollback" and stoppable:
-            return self._to(rollout, "dropping", "rolled back by hand")
+        if rollout.phase == "dropping":
+            return self._dropping(rollout)
         try:
             return self._look(rollout, journal.order)
         except WorkloadError as error:
-            if not stoppable:
-                raise
             return self._to(rollout, "dropping", str(error))
 
     def _look(self, rollout: Rollout, order: Order | None) -> Rollout:
-        match rollout.phase:
-            case "applying":
-                return self._applying(rollout)
-            case "testing":
-                return self._testing(rollout)
-            case "stepping":
-                return self._stepping(rollout, order)
-            case "promoting":
-                return self._promoting(rollout)
-            case _:
-                return self._dropping(rollout)
+        if rollout.phase == "promoting":
+            return self._promoting(rollout, order)
+        if order == "rollback":
+            return self._to(rollout, "dropping", BY_HAND)
+        if rollout.phase == "applying":
+            return self._applying(rollout)
+        if rollout.phase == "testing":
+            return self._testing(rollout)
+        return self._stepping(rollout, order)
 
     def _applying(self, rollout: Rollout) -> Rollout:
         if changes := self.driver.plan(self.project, rollout.release):
             self.driver.apply(self.project, rollout.release)
             told = f"applied: {', '.join(change.thing for change in changes)}"
         else:
-            status = self.driver.status(self.project.name)
+            status = self._status()
             if status.ready:
                 return self._to(rollout, "testing", "the server is ready")
             told = status.message
@@ -81,10 +77,9 @@ class Machine:
     def _testing(self, rollout: Rollout) -> Rollout:
         smoke = ask(self.driver.endpoint(self.project.name), rollout.release, self.key)
         if smoke.passed:
-            current = self.driver.status(self.project.name).current
-            if current is None or _is(current, rollout.release) or not rollout.steps:
-                return self._to(rollout, "promoting", smoke.told)
-            return self._step(rollout, 0, smoke.told)
+            current = self._status().current
+            straight = current is None or _is(current, rollout.release) or not rollout.steps
+            return self._to(rollout, "promoting" if straight else "stepping", smoke.told)
         if smoke.answered or self._waited(rollout) > ROUTE_SECONDS:
             return self._to(rollout, "dropping", f"smoke test: {smoke.told}")
         return _saying(rollout, f"smoke test: {smoke.told}")
@@ -92,7 +87,11 @@ class Machine:
     def _stepping(self, rollout: Rollout, order: Order | None) -> Rollout:
         if order == "promote":
             return self._to(rollout, "promoting", "promoted by hand")
-        step, status = rollout.steps[rollout.step], self.driver.status(self.project.name)
+        step = rollout.steps[rollout.step]
+        if not rollout.asked:
+            self.driver.set_traffic(self.project.name, step.traffic)
+            return _saying(rollout, f"asked for {step.traffic} % of the traffic", asked=True)
+        status = self._status()
         if status.traffic != step.traffic:
             return self._ignored(rollout, step, status)
         outcomes = self.judge.judge(rollout.release, self.project.serving, step, self._waited(rollout))
@@ -110,36 +109,40 @@ class Machine:
     def _passed(self, rollout: Rollout, outcomes: tuple[Outcome, ...]) -> Rollout:
         told = "; ".join(outcome.told for outcome in outcomes) or "no checks"
         if rollout.step + 1 < len(rollout.steps):
-            return self._step(rollout, rollout.step + 1, told)
+            return self._to(rollout, "stepping", told, step=rollout.step + 1, outcomes=())
         return self._to(rollout, "promoting", told)
 
     def _ignored(self, rollout: Rollout, step: Step, status: Status) -> Rollout:
         """The weights are not what was asked for: ask again, and give up before people believe them."""
-        told = f"asked for {step.traffic} % of the traffic, the place says {status.traffic} %"
+        says = "does not say yet" if status.traffic is None else f"says {status.traffic} %"
+        why = f": {status.message}" if status.message else ""
+        told = f"asked for {step.traffic} % of the traffic, the place {says}{why}"
         if self._waited(rollout) > WEIGHT_SECONDS:
             return self._to(rollout, "dropping", told)
         self.driver.set_traffic(self.project.name, step.traffic)
         return _saying(rollout, told)
 
-    def _promoting(self, rollout: Rollout) -> Rollout:
-        status = self.driver.status(self.project.name)
+    def _promoting(self, rollout: Rollout, order: Order | None) -> Rollout:
+        status = self._status()
         if _is(status.current, rollout.release) and status.candidate is None:
             return self._to(rollout, "promoted", rollout.message)
+        if order == "rollback":
+            return self._to(rollout, "dropping", BY_HAND)
         self.driver.promote(self.project.name)
         return rollout
 
     def _dropping(self, rollout: Rollout) -> Rollout:
-        if self.driver.status(self.project.name).candidate is None:
-            return self._to(rollout, "dropped", rollout.message)
+        """Drop before asking: what a place says of a candidate that failed may be the failure again."""
         self.driver.drop(self.project.name)
+        if self._status().candidate is None:
+            return self._to(rollout, "dropped", rollout.message)
         return rollout
 
-    def _step(self, rollout: Rollout, number: int, message: str) -> Rollout:
-        self.driver.set_traffic(self.project.name, rollout.steps[number].traffic)
-        return self._to(rollout, "stepping", message, step=number, outcomes=())
+    def _status(self) -> Status:
+        return self.driver.status(self.project.name)
 
     def _to(self, rollout: Rollout, phase: Phase, message: str, **update: object) -> Rollout:
-        return rollout.model_copy(update={"phase": phase, "since": self.now(), "message": message, **update})
+        return _saying(rollout, message, phase=phase, since=self.now(), asked=False, **update)
 
     def _waited(self, rollout: Rollout) -> float:
         return (self.now() - rollout.since).total_seconds()
@@ -149,5 +152,5 @@ def _is(there: Release | None, wanted: Release) -> bool:
     return there is not None and (there.digest, there.version) == (wanted.digest, wanted.version)
 
 
-def _saying(rollout: Rollout, message: str) -> Rollout:
-    return rollout.model_copy(update={"message": message})
+def _saying(rollout: Rollout, message: str, **update: object) -> Rollout:
+    return rollout.model_copy(update={"message": message[:LONGEST], **update})

@@ -2,48 +2,58 @@
 
 ::
 
-    <bundles>/<project>/bundles/<digest>/                    the bundle, as it was judged
+    <bundles>/<project>/bundles/<digest>/                    the bundle, with the certificate it came with first
     <bundles>/<project>/releases/<version>-<digest>.json     the record that its servers follow
     <bundles>/<project>/release.json                         what is current: for whoever watches, not for servers
+
+A server takes a bundle only with the certificate that its record names, and may start at any time: so what is
+published once is never written again, even where the same bundle is judged again.
 """
 
 import datetime as dt
 
-from evenkeel.bundle import MANIFEST, Bundle
+from evenkeel.bundle import MANIFEST, SIGNATURE, Bundle
 from evenkeel.certificate import FILE as CERTIFICATE
+from evenkeel.certificate import Certificate
 from evenkeel.release import Release
-from evenkeel.storage import copy_out, exists, read_bytes, write_bytes
+from evenkeel.storage import copy_out, delete, exists, read_bytes, write_bytes
 
 
-def publish(bundle: Bundle, version: str, reason: str, root: str) -> Release:
+def publish(bundle: Bundle, version: str, reason: str, root: str, now: dt.datetime) -> Release:
     """Copy what is not there yet; the record, which is the first one ever written for this version and digest.
 
     Raises GateError without a passing certificate, StorageError.
     """
-    certificate = bundle.require_certificate()
-    project = bundle.manifest.name
-    place = f"{root.rstrip('/')}/{project}/bundles/{bundle.digest}"
+    release = described(bundle, version, reason, root, now)
     # the manifest goes last: where it is, all of the bundle is
-    if not exists(f"{place}/{MANIFEST}"):
-        for name in bundle.manifest.files:
-            copy_out(bundle.folder / name, f"{place}/{name}")
-        copy_out(bundle.folder / MANIFEST, f"{place}/{MANIFEST}")
-    copy_out(bundle.folder / CERTIFICATE, f"{place}/{CERTIFICATE}")
+    if not exists(f"{release.bundle}/{MANIFEST}"):
+        signature = [SIGNATURE] if (bundle.folder / SIGNATURE).is_file() else []
+        for name in (*bundle.manifest.files, *signature, CERTIFICATE, MANIFEST):
+            copy_out(bundle.folder / name, f"{release.bundle}/{name}")
+    record = record_uri(release, root)
+    if not exists(record):
+        write_bytes(record, _text(release))
+    return release
+
+
+def described(bundle: Bundle, version: str, reason: str, root: str, now: dt.datetime) -> Release:
+    """The record that is there, or would be. Writes nothing. Raises GateError, StorageError."""
+    place = f"{root.rstrip('/')}/{bundle.manifest.name}/bundles/{bundle.digest}"
+    certificate = bundle.require_certificate()
+    if exists(f"{place}/{MANIFEST}"):
+        certificate = Certificate.model_validate_json(read_bytes(f"{place}/{CERTIFICATE}"))
     release = Release(
-        project=project,
+        project=bundle.manifest.name,
         version=version,
         digest=bundle.digest,
         certificate=certificate.digest,
         bundle=place,
         data_version=bundle.manifest.data_version,
-        released_at=dt.datetime.now(dt.UTC),
+        released_at=now,
         reason=reason,
     )
     record = record_uri(release, root)
-    if exists(record):
-        return Release.model_validate_json(read_bytes(record))
-    write_bytes(record, _text(release))
-    return release
+    return Release.model_validate_json(read_bytes(record)) if exists(record) else release
 
 
 def record_uri(release: Release, root: str) -> str:
@@ -53,9 +63,16 @@ def record_uri(release: Release, root: str) -> str:
 
 def announce(release: Release, root: str) -> None:
     """Say that this release is current now. Raises StorageError."""
-    write_bytes(
-        f"{root.rstrip('/')}/{release.project}/release.json", release.model_dump_json(indent=1).encode() + b"\n"
-    )
+    write_bytes(_current_uri(release.project, root), _text(release))
+
+
+def withdraw(project: str, root: str) -> None:
+    """Say that nothing is current any more. Raises StorageError."""
+    delete(_current_uri(project, root))
+
+
+def _current_uri(project: str, root: str) -> str:
+    return f"{root.rstrip('/')}/{project}/release.json"
 
 
 def _text(release: Release) -> bytes:

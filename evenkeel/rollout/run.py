@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from evenkeel.bundle import PROJECT, Bundle
 from evenkeel.config.operation import Step
@@ -17,11 +18,12 @@ from evenkeel.rollout.driver import Change, Driver, Problem
 from evenkeel.rollout.journal import Decision, Journal, Order, Rollout
 from evenkeel.rollout.judge import Judge
 from evenkeel.rollout.machine import Machine
-from evenkeel.rollout.publish import announce, publish
+from evenkeel.rollout.publish import announce, described, publish, withdraw
+from evenkeel.signature import require_signature
 from evenkeel.storage import read_bytes
 from evenkeel.targets.status import Status
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 120.0
 """Who was not seen for so long is taken for dead, and another may go on with the rollout."""
 
 
@@ -54,15 +56,19 @@ class Stepped:
     """Seconds beyond its bake time that a step may hold before this process leaves the rollout as it is."""
     key: str | None = field(default=None, repr=False)
     """Of the servers, for the smoke test."""
+    verify_keys: Path | None = None
+    """Public keys; where given, only what one of them signed is rolled out."""
     me: str = field(default_factory=_myself)
 
     def apply(self, project: Project, bundle: Bundle, version: str, reason: str = "") -> Status:
         """Roll this version out to the end. What is served already: nothing happens; what is under way: goes on.
 
         Raises GateError without a passing certificate, RolloutError where preflight finds a problem, another version
-        is under way, or the version was dropped.
+        is under way, or the version was dropped, ConflictError where another process is at it.
         """
         bundle.require_certificate()
+        if self.verify_keys:
+            require_signature(bundle, self.verify_keys)
         if bundle.manifest.name != project.name:
             raise BundleError(f"{bundle.folder}: is a bundle of {bundle.manifest.name!r}, not of {project.name!r}")
         journal = self.driver.read(project.name)
@@ -72,7 +78,7 @@ class Stepped:
                 raise RolloutError(f"{_under_way(under_way)}: wait for it, or promote or roll it back first")
             return self.resume(project)
         self._require_sound(project, bundle, version)
-        release = publish(bundle, version, reason or "passed the gate", self.bundles)
+        release = publish(bundle, version, reason or "passed the gate", self.bundles, self.now())
         if not self.driver.plan(project, release):
             self.tell(f"{project.name}: version {version} is served as it should be, nothing to do")
             return self.driver.status(project.name)
@@ -80,11 +86,11 @@ class Stepped:
         return self._drive(project)
 
     def plan(self, project: Project, bundle: Bundle, version: str) -> tuple[Sequence[Problem], Sequence[Change]]:
-        """What stands against it, and what it would change. Nothing is changed but that the bundle is published."""
+        """What stands against it, and what it would change. Writes nothing."""
         problems = self.driver.preflight(project, bundle, version)
         if any(problem.blocking for problem in problems):
             return problems, ()
-        return problems, self.driver.plan(project, publish(bundle, version, "planned", self.bundles))
+        return problems, self.driver.plan(project, described(bundle, version, "planned", self.bundles, self.now()))
 
     def resume(self, project: Project) -> Status:
         """Go on with the rollout under way, whoever began it. Raises RolloutError where there is none."""
@@ -101,21 +107,30 @@ class Stepped:
         """The rollout under way, or the last one."""
         return self.driver.read(project).rollout
 
+    def ordered(self, project: str) -> Order | None:
+        """What somebody asked for and nobody has done yet."""
+        return self.driver.read(project).order
+
     def history(self, project: str) -> Sequence[Decision]:
         """What was decided, oldest first."""
         return self.driver.read(project).history
 
     def set_traffic(self, project: str, percent: int) -> Status:
-        """Give the candidate this share by hand; a rollout that is being driven puts its own back."""
-        self.driver.set_traffic(project, percent)
-        return self.driver.status(project)
+        """Refuse: a share given by hand is one that no check watches."""
+        raise RolloutError(
+            f"{project}: {percent} % cannot be given by hand: shares are steps of a rollout, serving.rollout in"
+            f" conf/{project}.yaml; a rollout under way can be held, promoted or rolled back"
+        )
 
-    def order(self, project: str, order: Order) -> None:
-        """Ask for something; who drives the rollout obeys at the next look. Raises RolloutError where none is."""
+    def order(self, project: str, order: Order | None) -> None:
+        """Ask for something, or (None) for nothing any more; who drives the rollout obeys at the next look.
+
+        Raises RolloutError where none is under way.
+        """
         while True:
             journal = self.driver.read(project)
             if journal.rollout is None or journal.rollout.ended:
-                raise RolloutError(f"{project}: no rollout is under way, so there is nothing to {order}")
+                raise RolloutError(f"{project}: no rollout is under way, so nobody would obey")
             try:
                 self.driver.write(project, journal.model_copy(update={"order": order}))
             except ConflictError:
@@ -127,7 +142,7 @@ class Stepped:
         rollout = self.rollout(project)
         if rollout is None or rollout.ended:
             return self.driver.status(project)
-        return self._ordered(project, "promote")
+        return self._ordered(project, rollout, "promote")
 
     def rollback(self, project: str, reason: str) -> Status:
         """Drop the candidate; without one, roll straight back to what was served before the current version.
@@ -136,27 +151,34 @@ class Stepped:
         """
         journal = self.driver.read(project)
         if journal.rollout is not None and not journal.rollout.ended:
-            return self._ordered(project, "rollback")
-        before, current = journal.before(), self.driver.status(project).current
-        if before is None or current is None:
-            raise RolloutError(f"{project}: nothing was served before, so there is nothing to go back to")
-        release = before.model_copy(
-            update={"released_at": self.now(), "reason": f"rolled back from {current.version}: {reason}"}
+            if journal.rollout.back:  # its process was killed: what was asked for is on its way
+                return self._drive(_project(journal.rollout.release))
+            status = self._ordered(project, journal.rollout, "rollback")
+            after = self.rollout(project)
+            # too late to be obeyed: what was meant is still to be done
+            return self.rollback(project, reason) if after is not None and after.phase == "promoted" else status
+        served = journal.served()
+        if len(served) < 2:
+            there = f"version {served[-1].version} is the first" if served else "nothing was ever served"
+            raise RolloutError(f"{project}: {there}, so there is nothing to go back to: roll out another, or delete")
+        release = served[-2].model_copy(
+            update={"released_at": self.now(), "reason": f"rolled back from {served[-1].version}: {reason}"}
         )
         as_it_ran = _project(release)
         self._begin(as_it_ran, journal, release, (), back=True)
         return self._drive(as_it_ran)
 
     def delete(self, project: str) -> None:
-        """Stop serving the project."""
+        """Stop serving the project. Raises ConflictError while somebody rolls it out."""
+        rollout = self.rollout(project)
+        if rollout is not None and not rollout.ended and self._is_driven(rollout):
+            raise ConflictError(f"{_under_way(rollout)} by {rollout.driver}: roll it back first")
+        withdraw(project, self.bundles)
         self.driver.delete(project)
 
-    def _ordered(self, project: str, order: Order) -> Status:
+    def _ordered(self, project: str, rollout: Rollout, order: Order) -> Status:
         """Give the order, and carry it out here where nobody else drives the rollout."""
         self.order(project, order)
-        rollout = self.driver.read(project).rollout
-        if rollout is None or rollout.ended:
-            return self.driver.status(project)
         if self._is_driven(rollout):
             self.tell(f"{_under_way(rollout)} by {rollout.driver}, which will {order} it at its next look")
             return self.driver.status(project)
@@ -200,22 +222,29 @@ class Stepped:
             rollout = journal.rollout
             if rollout is None or rollout.ended:
                 return self._ended(project.name, rollout)
-            self._require_mine(rollout)
-            after = machine.advance(journal)
-            moved = (after.phase, after.step) != (rollout.phase, rollout.step)
+            if self._is_driven(rollout):
+                self._outlive(project.name, rollout)
+                continue
+            after = machine.advance(self._anew(journal, rollout))
             if after.message != told:
                 told = after.message
                 self.tell(f"  {after.phase}{_at(after)}: {told}")
-            if not self._kept(project.name, journal, after) or moved:
+            moved = (after.phase, after.step) != (rollout.phase, rollout.step)
+            if self._kept(project.name, journal, after) and moved:
                 continue
             self._require_patience(after)
             self.sleep(self.interval)
 
+    def _anew(self, journal: Journal, rollout: Rollout) -> Journal:
+        """The journal as who takes over sees it: what nobody watched meanwhile, neither bakes nor is late."""
+        if rollout.driver == self.me:
+            return journal
+        return journal.model_copy(update={"rollout": rollout.model_copy(update={"since": self.now()})})
+
     def _kept(self, project: str, journal: Journal, after: Rollout) -> bool:
         """Whether the look was written; not where somebody wrote meanwhile, as who gives an order does."""
         after = after.model_copy(update={"driver": self.me, "seen": self.now()})
-        order = journal.order if journal.order == "hold" else None
-        kept = journal.model_copy(update={"rollout": after, "order": order})
+        kept = journal.model_copy(update={"rollout": after})
         if after.phase == "promoted":
             announce(after.release, self.bundles)
         try:
@@ -225,8 +254,10 @@ class Stepped:
         return True
 
     def _ended(self, project: str, rollout: Rollout | None) -> Status:
+        if rollout is None:
+            raise RolloutError(f"{project}: was deleted while it was rolled out")
         status = self.driver.status(project)
-        if rollout is not None and rollout.phase == "dropped":
+        if rollout.phase == "dropped":
             served = f"version {status.current.version}" if status.current else "nothing"
             raise RolloutError(
                 f"{project}: version {rollout.release.version} was dropped: {rollout.message}; {served} is served"
@@ -239,12 +270,22 @@ class Stepped:
             return False
         return (self.now() - rollout.seen).total_seconds() < LEASE_SECONDS
 
-    def _require_mine(self, rollout: Rollout) -> None:
-        if self._is_driven(rollout):
-            raise ConflictError(
-                f"{_under_way(rollout)} by {rollout.driver}: one process drives a rollout; if that one is dead, come"
-                f" back in {LEASE_SECONDS:.0f} seconds"
-            )
+    def _outlive(self, project: str, rollout: Rollout) -> None:
+        """Wait until who drives it is taken for dead, as a box does that is tried again after a kill.
+
+        Raises ConflictError as soon as that one gives a sign of life.
+        """
+        self.tell(f"{_under_way(rollout)} by {rollout.driver}: waiting whether that one lives")
+        while self._is_driven(rollout):
+            self.sleep(self.interval)
+            there = self.driver.read(project).rollout
+            if there is None or there.ended:
+                return
+            if (there.driver, there.seen) != (rollout.driver, rollout.seen):
+                raise ConflictError(
+                    f"{_under_way(there)} by {there.driver}, which lives: one process drives a rollout. Follow it with"
+                    f" `status`; `promote`, `rollback` and `hold` are obeyed there"
+                )
 
     def _require_patience(self, rollout: Rollout) -> None:
         bake = rollout.steps[rollout.step].bake_minutes * 60 if rollout.phase == "stepping" else 0.0

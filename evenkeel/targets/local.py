@@ -26,6 +26,7 @@ from evenkeel.config.project import Project
 from evenkeel.errors import BundleError, EvenkeelError, RolloutError, StorageError
 from evenkeel.lock import exclusive
 from evenkeel.release import Release
+from evenkeel.signature import require_signature
 from evenkeel.storage import copy_in, replacing
 from evenkeel.targets.status import Status
 
@@ -46,12 +47,19 @@ class Decision(BaseModel):
     release: Release
     """What is served from then on."""
 
+    @property
+    def at(self) -> dt.datetime:
+        """When it was decided."""
+        return self.release.released_at
+
 
 class LocalTarget:
     """Releases below one folder. All traffic moves at once: shares of it need a target with a router."""
 
-    def __init__(self, releases: Path) -> None:
+    def __init__(self, releases: Path, verify_keys: Path | None = None) -> None:
         self.releases = releases
+        self._verify_keys = verify_keys
+        """Public keys; where given, only what one of them signed is released."""
 
     def apply(self, project: Project, bundle: Bundle, version: str, reason: str = "") -> Status:
         """Release a bundle to all requests. The same bundle and version again: nothing changes.
@@ -59,6 +67,8 @@ class LocalTarget:
         Raises GateError without a passing certificate, TamperedBundleError where the copy is not what was judged.
         """
         release = _release(project, bundle, version, reason or "passed the gate")
+        if self._verify_keys:
+            require_signature(bundle, self._verify_keys)
         with self._alone(project.name):
             history = self.history(project.name)
             served = _served(history)

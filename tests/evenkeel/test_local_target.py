@@ -11,8 +11,7 @@ from evenkeel.certificate import Reference
 from evenkeel.errors import BundleError, GateError, RolloutError, StorageError, TamperedBundleError
 from evenkeel.release import Release
 from evenkeel.settings import Settings
-from evenkeel.targets import TARGETS, Target, open_target
-from evenkeel.targets.__main__ import main
+from evenkeel.targets import Target, open_target
 from evenkeel.targets.local import RELEASE, LocalTarget
 from tests.evenkeel.toy_bundle import REPOSITORY, certify, toy_bundle, toy_project
 
@@ -237,27 +236,11 @@ def test_a_rollback_killed_anywhere_goes_back_once(target: LocalTarget, bundles:
         assert len(target.history("visits")) == 4
 
 
-def test_every_target_is_one(tmp_path: Path) -> None:
-    for name in TARGETS:
-        target: Target = open_target(name, Settings(home=tmp_path))
-        assert target.status("visits").current is None
+def test_it_is_a_target(tmp_path: Path) -> None:
+    target: Target = open_target("local", Settings(home=tmp_path))
+    assert target.status("visits").current is None
 
 
 def test_an_unknown_target_names_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(RolloutError, match=r"'mainframe' is not one of .*local"):
         open_target("mainframe", Settings(home=tmp_path))
-
-
-def test_the_way_back_is_one_command(
-    target: LocalTarget, bundles: list[Bundle], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("EVENKEEL_HOME", str(target.releases.parent))
-    assert main(["rollback", "visits"]) == 1
-    assert "nothing was ever released" in capsys.readouterr().err
-    for version, bundle in enumerate(bundles[:2], start=1):
-        target.apply(bundle.project(), bundle, str(version))
-    assert main(["rollback", "visits", "--reason", "it answers nonsense"]) == 0
-    assert "serves version 1" in capsys.readouterr().out
-    assert main(["history", "visits"]) == 0
-    assert "rolled back from 2: it answers nonsense" in capsys.readouterr().out
-    assert main(["status", "other"]) == 1

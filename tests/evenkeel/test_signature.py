@@ -1,5 +1,6 @@
 """A signature is for one bundle and one certificate, by a key that is known."""
 
+import datetime as dt
 import subprocess
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 
 from evenkeel.bundle import SIGNATURE, Bundle, open_bundle
 from evenkeel.errors import GateError, SettingsError, SignatureError
+from evenkeel.rollout.publish import publish
 from evenkeel.signature import require_signature, sign
+from evenkeel.targets.local import LocalTarget
 from tests.evenkeel.toy_bundle import certify, toy_bundle
 
 
@@ -94,3 +97,20 @@ def test_a_key_of_another_kind_is_named_with_the_way_to_make_one(
     with pytest.raises(SettingsError, match=r"EVENKEEL_SIGNING_KEY .*openssl genpkey") as refused:
         sign(bundle, path)
     assert "s3cret" not in str(refused.value)
+
+
+def test_a_target_takes_only_what_is_signed(bundle: Bundle, keys: tuple[Path, Path], tmp_path: Path) -> None:
+    target = LocalTarget(tmp_path / "releases", keys[1])
+    with pytest.raises(SignatureError, match=r"has no signature\.json"):
+        target.apply(bundle.project(), bundle, "1")
+    assert target.status("visits").current is None
+    sign(bundle, keys[0])
+    target.apply(bundle.project(), bundle, "1")
+    released = tmp_path / "releases" / "visits" / "bundles" / bundle.digest
+    require_signature(open_bundle(released), keys[1])
+
+
+def test_a_published_bundle_keeps_its_signature(bundle: Bundle, keys: tuple[Path, Path], tmp_path: Path) -> None:
+    sign(bundle, keys[0])
+    release = publish(bundle, "1", "passed", str(tmp_path / "published"), dt.datetime.now(dt.UTC))
+    require_signature(open_bundle(Path(release.bundle)), keys[1])
