@@ -1,4 +1,4 @@
-# Three images from one file: docker build --target serving|components|monitoring .   (make images)
+# Four images from one file: docker build --target serving|components|monitoring|governor .   (make images)
 # Plain syntax: builds with and without BuildKit. The base is an argument, so that a team can bring its own.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
@@ -54,3 +54,15 @@ FROM runtime AS components
 COPY --from=components-packages /opt/venv /opt/venv
 COPY requirements.lock /app/
 COPY components/ /app/components/
+
+# Asks for new models: what starts a pipeline, behind the webhook that Alertmanager calls.
+FROM builder AS governor-packages
+RUN tools/image-venv governor
+
+FROM runtime AS governor
+COPY --from=governor-packages /opt/venv /opt/venv
+COPY requirements.lock /app/
+COPY components/ /app/components/
+COPY pipelines/ /app/pipelines/
+COPY monitoring/ /app/monitoring/
+ENTRYPOINT ["python", "-m", "monitoring"]
