@@ -1,0 +1,147 @@
+"""What is done when: flows of jobs of steps. Each step is a make target, so that it runs on a laptop as well."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PYTHONS = ("3.11", "3.12", "3.13")
+MODEL_PATHS = ("conf/**", "data/**", "components/**", "evenkeel/**", "pipelines/**", "requirements.lock")
+"""What can change a model."""
+
+Right = Literal["cloud", "registry"]
+"""cloud: a short-lived identity at the cloud (OIDC), never a key that stays; registry: pushing images."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command. ``$NAME`` in it are variables of its job."""
+
+    name: str
+    run: str
+    result: str | None = None
+    """Name of the value that its last line says; later jobs get it as a variable in capitals."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Steps on one machine."""
+
+    name: str
+    steps: tuple[Step, ...]
+    variables: tuple[str, ...] = ()
+    """Those of the flow's inputs that its steps use."""
+    rights: tuple[Right, ...] = ()
+    environment: str | None = None
+    """Whose reviewers and secrets apply."""
+    needs: str | None = None
+    """Job that must have passed, and whose results it gets."""
+    history: bool = False
+    """Whether all of git's history is wanted, as to compare with another branch."""
+    keeps: tuple[str, ...] = ()
+    """Folders and files that are kept with the run, also where it failed."""
+    pythons: tuple[str, ...] = ("3.11",)
+    minutes: int = 60
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What happens on an occasion."""
+
+    name: str
+    jobs: tuple[Job, ...]
+    on_push: bool = False
+    """Of the main branch."""
+    on_pull_request: bool = False
+    paths: tuple[str, ...] = ()
+    """Pushes and pull requests that touch none of these do not count; empty: all count."""
+    inputs: tuple[str, ...] = ()
+    """Started by hand, or through the API, with these."""
+    cron: str | None = None
+    alone: str | None = None
+    """Variable by whose value runs exclude each other, and none is cancelled."""
+
+
+FLOWS = (
+    Flow(
+        "ci",
+        (Job("check", (Step("Everything", ".ci/run"),), pythons=PYTHONS, minutes=90),),
+        on_push=True,
+        on_pull_request=True,
+    ),
+    Flow(
+        "model-pr",
+        (
+            Job(
+                "compare",
+                (Step("Judge the branch's model against the one it would replace", 'make compare BASE="$BASE"'),),
+                variables=("BASE",),
+                history=True,
+                keeps=(".evenkeel/comparison",),
+            ),
+        ),
+        on_pull_request=True,
+        paths=MODEL_PATHS,
+    ),
+    Flow(
+        "publish",
+        (
+            Job(
+                "images",
+                (Step("Build once, for both architectures, and sign", 'make publish REGISTRY="$REGISTRY"'),),
+                variables=("REGISTRY",),
+                rights=("registry", "cloud"),
+                keeps=("build/images.json",),
+            ),
+        ),
+        on_push=True,
+        paths=("Dockerfile", "locks/**", "evenkeel/**", "serving/**", "components/**", "monitoring/**"),
+    ),
+    Flow(
+        "deploy",
+        (
+            Job(
+                "staging",
+                (
+                    Step("Roll out", 'make promote PROJECT="$PROJECT" VERSION="$VERSION" TO=staging', "digest"),
+                    Step("Look at what is served", 'make status PROJECT="$PROJECT" FROM=staging'),
+                ),
+                variables=("PROJECT", "VERSION"),
+                rights=("cloud",),
+                environment="staging",
+            ),
+            Job(
+                "production",
+                (
+                    Step(
+                        "Roll out the same digest",
+                        'make promote PROJECT="$PROJECT" VERSION="$VERSION" TO=production DIGEST="$DIGEST"',
+                    ),
+                    Step("Look at what is served", 'make status PROJECT="$PROJECT" FROM=production'),
+                ),
+                variables=("PROJECT", "VERSION"),
+                rights=("cloud",),
+                environment="production",
+                needs="staging",
+                minutes=240,
+            ),
+        ),
+        inputs=("PROJECT", "VERSION"),
+        alone="PROJECT",
+    ),
+    Flow(
+        "retrain",
+        (
+            Job(
+                "train",
+                (Step("Data to a gated, registered model", 'make pipeline-run PROJECT="$PROJECT" TARGET=kfp'),),
+                variables=("PROJECT",),
+                rights=("cloud",),
+                environment="staging",
+                minutes=240,
+            ),
+        ),
+        inputs=("PROJECT",),
+        cron="0 3 * * 1",
+        alone="PROJECT",
+    ),
+)
+"""Every flow there is. The comment on a pull request is GitHub's own affair: see ``github.COMMENT``."""

@@ -1,0 +1,171 @@
+"""The CI files of the three systems: equal to their definition, valid, safe, and made of make targets that exist."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.delivery import github, gitlab
+from pipelines.delivery.__main__ import files, main
+from pipelines.delivery.definition import FLOWS, Flow, Job, Step
+
+REPOSITORY = Path(__file__).parents[2]
+WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120
+    )
+
+
+def test_the_files_are_what_the_definition_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setattr(sys, "argv", ["delivery", "--check"])
+    assert main() == 0
+    assert {path.name for path in files() if path.parent.name == "workflows"} == {path.name for path in WORKFLOWS}
+
+
+def test_a_file_changed_by_hand_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".github" / "workflows").mkdir(parents=True)
+    monkeypatch.setattr(sys, "argv", ["delivery"])
+    assert main() == 0
+    (tmp_path / "Jenkinsfile").write_text("pipeline {}")
+    monkeypatch.setattr(sys, "argv", ["delivery", "--check"])
+    assert main() == 1
+    assert "Jenkinsfile is not what its definition makes" in capsys.readouterr().err
+
+
+def test_github_and_gitlab_know_every_key() -> None:
+    checker = BIN / "check-jsonschema"
+    done = run(checker, "--builtin-schema", "vendor.github-workflows", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout
+    done = run(checker, "--builtin-schema", "vendor.gitlab-ci", ".gitlab-ci.yml")
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_workflow_is_unsafe() -> None:
+    done = run(BIN / "zizmor", "--offline", "--no-progress", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout
+
+
+def test_an_unsafe_workflow_would_be_found(tmp_path: Path) -> None:
+    """What the check above is worth: an input in a script, an action by its tag."""
+    unsafe = {
+        "on": {"workflow_dispatch": {"inputs": {"project": {"type": "string"}}}},
+        "jobs": {
+            "a": {
+                "runs-on": "ubuntu-24.04",
+                "steps": [{"uses": "actions/checkout@v7"}, {"run": "make status PROJECT=${{ inputs.project }}"}],
+            }
+        },
+    }
+    file = tmp_path / ".github" / "workflows" / "unsafe.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text(yaml.safe_dump(unsafe))
+    done = run(BIN / "zizmor", "--offline", "--no-progress", file)
+    assert done.returncode != 0
+    assert "template-injection" in done.stdout
+    assert "unpinned-uses" in done.stdout
+
+
+def test_every_step_is_a_make_target_that_exists() -> None:
+    targets = set(re.findall(r"^([a-z][a-z -]*):.*##", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    known = {name for line in targets for name in line.split()}
+    for step in (step for flow in FLOWS for job in flow.jobs for step in job.steps):
+        target = re.match(r"make ([a-z-]+)", step.run)
+        assert step.run == ".ci/run" or (target and target[1] in known), step.run
+
+
+def test_only_what_needs_a_right_has_it() -> None:
+    for path in WORKFLOWS:
+        content = yaml.safe_load(path.read_text())
+        assert content["permissions"] == {}
+        for name, job in content["jobs"].items():
+            written = {right for right, level in job["permissions"].items() if level == "write"}
+            wanted = {
+                ("model-pr-comment", "comment"): {"pull-requests"},
+                ("publish", "images"): {"packages", "id-token"},
+                ("deploy", "staging"): {"id-token"},
+                ("deploy", "production"): {"id-token"},
+                ("retrain", "train"): {"id-token"},
+            }
+            assert written == wanted.get((content["name"], name), set())
+
+
+def test_a_fork_gets_no_right_and_the_comment_runs_nothing_of_it() -> None:
+    for path in WORKFLOWS:
+        text = path.read_text()
+        assert "pull_request_target" not in text
+        assert "secrets." not in text
+    (job,) = github.comment()["jobs"].values()
+    assert not any("checkout" in step.get("uses", "") for step in job["steps"])
+
+
+def test_two_deployments_of_a_model_exclude_each_other_and_none_is_cancelled() -> None:
+    (deploy,) = (flow for flow in FLOWS if flow.name == "deploy")
+    concurrency = github.workflow(deploy)["concurrency"]
+    assert concurrency["cancel-in-progress"] is False
+    assert "project" in concurrency["group"]
+    assert gitlab.pipeline()["deploy:production"]["resource_group"] == "deploy-$PROJECT"
+
+
+def test_a_result_is_handed_on_and_a_failure_is_not_hidden() -> None:
+    made = Job("make", (Step("Make", "make promote", result="digest"),))
+    use = Job("use", (Step("Use", 'make status DIGEST="$DIGEST"'),), needs="make")
+    jobs = github.workflow(Flow("flow", (made, use)))["jobs"]
+    assert jobs["use"]["env"]["DIGEST"] == "${{ needs.make.outputs.digest }}"
+    assert jobs["make"]["steps"][-1]["shell"] == "bash"  # which GitHub runs with pipefail
+    assert "| tail" not in (REPOSITORY / "Jenkinsfile").read_text()
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not here")
+def test_publish_says_each_image_by_the_digest_that_was_signed(tmp_path: Path) -> None:
+    """The real script in a checkout of its own; Docker and cosign are stand-ins that keep what they are told."""
+    checkout, tools = tmp_path / "checkout", tmp_path / "tools"
+    subprocess.run(["git", "clone", "-q", REPOSITORY, checkout], check=True)
+    shutil.copy(REPOSITORY / "tools" / "publish", checkout / "tools" / "publish")
+    tools.mkdir()
+    said = tmp_path / "said"
+    digest = "sha256:" + "a" * 64
+    docker = f"""#!/bin/sh
+echo "docker $*" >> {said}
+while [ "$1" != --metadata-file ]; do shift; done
+echo '{{"containerimage.digest": "{digest}"}}' > "$2"
+"""
+    for name, script in {"docker": docker, "cosign": f'#!/bin/sh\necho "cosign $*" >> {said}\n'}.items():
+        (tools / name).write_text(script)
+        (tools / name).chmod(0o755)
+    path = f"{tools}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [checkout / "tools" / "publish", "registry.example/team", "serving"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": path},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    image = f"registry.example/team/evenkeel-serving@{digest}"
+    assert json.loads((checkout / "build" / "images.json").read_text()) == {"serving": image}
+    built, signed = said.read_text().splitlines()
+    assert "--platform linux/amd64,linux/arm64" in built
+    assert "--provenance mode=max --sbom true --push" in built
+    assert signed == f"cosign sign --yes {image}"
+
+
+def test_publish_without_a_signing_tool_builds_nothing(tmp_path: Path) -> None:
+    for name in ("bash", "dirname", "env"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    done = run(REPOSITORY / "tools" / "publish", "registry.example/team", PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "is needed to publish images" in done.stderr
