@@ -38,13 +38,31 @@ serve: $(READY) ## serve the released model, following new releases [PROJECT=vis
 score: $(READY) ## answer a whole file with the released model: PROJECT=visits IN=rows.csv OUT=answers.parquet
 	@$(PY) -m components.score --project $(PROJECT) --in "$(IN)" --out "$(OUT)" $(ARGS)
 
-.PHONY: status history rollback
-status: $(READY) ## what is served [PROJECT=visits]
-	@$(PY) -m evenkeel.targets status $(PROJECT)
-history: $(READY) ## what was served, and why [PROJECT=visits]
-	@$(PY) -m evenkeel.targets history $(PROJECT)
-rollback: $(READY) ## serve again what was served before [PROJECT=visits] [ARGS='--reason "..."']
-	@$(PY) -m evenkeel.targets rollback $(PROJECT) $(ARGS)
+# where models are served, only where TARGET was given: else the project says it
+ON = $(if $(filter file,$(origin TARGET)),,--target $(TARGET))
+AT_VERSION = $(if $(VERSION),--version $(VERSION))
+
+.PHONY: status history plan rollout hold rollback
+plan: ## what a rollout would change, and what stands against it [PROJECT=visits] [TARGET=kserve] [VERSION=4]
+rollout: ## bring a version to where it is served, by its steps; goes on with one under way [TARGET=local|kubernetes|kserve|ecs]
+hold: ## stop a rollout at its step, until promote or rollback [PROJECT=visits] [TARGET=kserve]
+rollback: ## drop what is being rolled out; else serve again what was served before [ARGS='--reason "..."']
+plan rollout hold rollback: $(READY)
+	@$(PY) -m evenkeel.targets $@ $(PROJECT) $(ON) $(AT_VERSION) $(ARGS)
+status: $(READY) ## what is served, and what is under way [PROJECT=visits] [FROM=production]
+	@$(if $(FROM),$(PY) -m evenkeel.promotion $@ $(PROJECT) --to $(FROM),$(PY) -m evenkeel.targets $@ $(PROJECT) $(ON)) $(ARGS)
+history: $(READY) ## what was served, why and who said so [PROJECT=visits] [FROM=production] [AT=2026-05-03T14:00]
+	@$(if $(FROM)$(AT),$(PY) -m evenkeel.promotion $@ $(PROJECT) $(if $(FROM),--to $(FROM)) $(if $(AT),--at $(AT)),$(PY) -m evenkeel.targets $@ $(PROJECT) $(ON)) $(ARGS)
+
+##@ From one environment to the next
+
+.PHONY: promote approve approvals
+promote: $(READY) ## serve the same bundle in an environment: TO=production [VERSION=4]; without TO: skip a rollout's steps
+	@$(if $(TO),$(PY) -m evenkeel.promotion $@ $(PROJECT) --to $(TO) $(AT_VERSION) $(if $(DIGEST),--digest $(DIGEST)),$(PY) -m evenkeel.targets $@ $(PROJECT) $(ON)) $(ARGS)
+approve: $(READY) ## say yes to exactly this bundle: TO=production ROLE=owner REASON="..." [VERSION=4]
+	@$(PY) -m evenkeel.promotion $@ $(PROJECT) --to "$(TO)" --role "$(ROLE)" --reason "$(REASON)" $(AT_VERSION) $(ARGS)
+approvals: $(READY) ## every yes that was given [PROJECT=visits]
+	@$(PY) -m evenkeel.promotion $@ $(PROJECT) $(ARGS)
 
 ##@ Watching
 
@@ -87,8 +105,9 @@ data-pull: $(READY) ## fetch the pointers' data versions from the DVC remote
 ##@ The pipeline on Kubeflow
 
 .PHONY: compile
-compile: $(READY) ## write pipelines/compiled/ and the dashboards from their source
-	@$(PY) -m pipelines compile && $(PY) -m monitoring.dashboards
+compile: $(READY) ## write everything that is generated and committed from its source
+	@$(PY) -m pipelines compile && $(PY) -m monitoring.dashboards && $(PY) -m monitoring.rules
+	@$(PY) -m pipelines.delivery && $(PY) -m evenkeel.doctor.errors && $(PY) tools/chart-readme && $(PY) tools/example-model
 
 .PHONY: pipeline-schedule pipeline-upload
 pipeline-schedule: $(READY) ## create or replace the recurring run [PROJECT=visits] [ARGS='--cron "0 0 3 * * *"']
@@ -97,8 +116,18 @@ pipeline-upload: $(READY) ## upload the pipeline, or a new version of it
 	@$(PY) -m pipelines upload $(ARGS)
 
 .PHONY: images
-images: ## build the images with Docker [ROOMS="serving components monitoring"]
+images: ## build the images with Docker [ROOMS="serving components monitoring governor"]
 	@tools/images $(ROOMS)
+
+.PHONY: kind-up kind-down
+kind-up: ## a whole cluster on this machine: Kubeflow, KServe, MLflow, Prometheus (docs/kind.md)
+	@tools/kind-up
+kind-down: ## delete it
+	@tools/kind-down
+
+.PHONY: publish
+publish: ## build the images for both architectures, push and sign them: REGISTRY=ghcr.io/team
+	@tools/publish "$(REGISTRY)" $(ROOMS)
 
 ##@ Development
 
@@ -117,6 +146,16 @@ lint: $(READY) ## ruff lint and format, mypy strict, import-linter
 .PHONY: check
 check: ## everything CI checks
 	@.ci/run
+
+.PHONY: doctor
+doctor: $(READY) ## check this machine and every configured endpoint, each fault with its fix
+	@$(PY) -m evenkeel.doctor $(ARGS)
+
+.PHONY: licences audit
+licences: $(READY) ## packages whose licence asks for a look [ARGS=--all]
+	@$(PY) tools/licences $(ARGS)
+audit: $(READY) ## known vulnerabilities of the locked packages; needs the network
+	@tools/audit
 
 .PHONY: schema
 schema: $(READY) ## write conf/schema.json from the project model

@@ -23,6 +23,7 @@ STAGES: Mapping[str, str] = {
     "train": "components.train.step",
     "evaluate": "components.evaluate.step",
     "register": "components.register.step",
+    "deploy": "components.deploy",
     "deploy_local": "components.deploy_local.step",
     "score": "components.score.step",
 }

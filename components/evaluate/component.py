@@ -18,14 +18,15 @@ def evaluate(
     curves: Output[ClassificationMetrics],
 ) -> None:
     """Judge the candidate on the frozen rows, against every gate. ``champion_digest`` is for the cache."""
+    from functools import partial
     from pathlib import Path
 
     from components.evaluate import shown, step
     from evenkeel.config import Project
     from evenkeel.settings import read_settings
 
-    about = Project.from_parameter(project)
-    paths = [Path(artifact.path) for artifact in (certified, page, report)]
-    with step.fetched_champion(read_settings(), about, champion_version) as champion:
-        judged = step.evaluate(about, Path(model.path), *champion, *paths)
+    about, settings = Project.from_parameter(project), read_settings()
+    judge = partial(step.evaluate, certified=Path(certified.path), page=Path(page.path), report=Path(report.path))
+    with step.fetched_champion(settings, about, champion_version) as (rival, version):
+        judged = judge(about, Path(model.path), rival, version, signing_key=settings.signing_key)
     shown.show(judged.summary, metrics, curves)

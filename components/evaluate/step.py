@@ -28,6 +28,7 @@ from evenkeel.errors import DataError
 from evenkeel.intervals import clusters_of
 from evenkeel.predictor import Predictor
 from evenkeel.settings import Settings
+from evenkeel.signature import sign
 from evenkeel.storage import copy_in, write_bytes
 from evenkeel.table import read_table, to_columns, truth
 
@@ -64,11 +65,13 @@ def evaluate(
     certified: Path,
     page: Path,
     report: Path,
+    signing_key: Path | None = None,
 ) -> Judged:
     """Judge the bundle at ``model``; a refusal is a certificate that does not pass, not an error.
 
-    Writes the bundle with its certificate to ``certified``, an HTML page to read and all numbers as JSON.
-    Raises ProjectError for a metric or slice that cannot be, TamperedBundleError for changed files.
+    Writes the bundle with its certificate to ``certified``, signed where it passed and there is a key, an HTML page to
+    read and all numbers as JSON. Raises ProjectError for a metric or slice that cannot be, TamperedBundleError for
+    changed files, SettingsError for a key that is none.
     """
     bundle = open_bundle(model)
     table = read_table(bundle.folder / EVALUATION)
@@ -81,6 +84,8 @@ def evaluate(
     summary = summarise(evidence, answers, project)
     copy_in(model, certified)
     certificate.write(certified)
+    if signing_key and certificate.passed:
+        sign(open_bundle(certified), signing_key)
     write_bytes(report, to_json(certificate, evidence, summary))
     write_bytes(page, render(Case(certificate, evidence, answers, bundle, project)).encode())
     return Judged(certificate, summary)

@@ -25,7 +25,17 @@ _TYPES = {
 }
 _EXAMPLE_ROWS = 2
 
-CORE = ("markupsafe", "numpy", "onnxruntime", "pyarrow", "pydantic", "pydantic-settings", "pyyaml")
+CORE = (
+    "cryptography",
+    "markupsafe",
+    "numpy",
+    "onnxruntime",
+    "pyarrow",
+    "pydantic",
+    "pydantic-settings",
+    "python-dotenv",
+    "pyyaml",
+)
 """The core's dependencies, as in pyproject.toml."""
 
 
