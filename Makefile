@@ -125,6 +125,10 @@ kind-up: ## a whole cluster on this machine: Kubeflow, KServe, MLflow, Prometheu
 kind-down: ## delete it
 	@tools/kind-down
 
+.PHONY: ecs-acceptance
+ecs-acceptance: $(READY) ## roll out in a real AWS account and take it away again (about 0.10 USD): PROJECT=visits BUCKET=...
+	@tools/ecs-acceptance "$(PROJECT)" "$(BUCKET)" $(ARGS)
+
 .PHONY: publish
 publish: ## build the images for both architectures, push and sign them: REGISTRY=ghcr.io/team
 	@tools/publish "$(REGISTRY)" $(ROOMS)
