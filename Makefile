@@ -64,6 +64,14 @@ approve: $(READY) ## say yes to exactly this bundle: TO=production ROLE=owner RE
 approvals: $(READY) ## every yes that was given [PROJECT=visits]
 	@$(PY) -m evenkeel.promotion $@ $(PROJECT) $(ARGS)
 
+.PHONY: why reproduce compare
+why: $(READY) ## where it comes from, what came of it: MODEL=visits@champion | PREDICTION=<id> | DATA=<version> [ARGS=--json]
+	@$(PY) -m evenkeel.lineage $(if $(PREDICTION),--prediction "$(PREDICTION)",$(if $(DATA),--data "$(DATA)",$(or $(MODEL),$(PROJECT)@champion))) $(ARGS)
+reproduce: $(READY) ## make a version again from its recorded inputs, compare digests: MODEL=visits@3 [ARGS="--out FOLDER"]
+	@$(PY) -m pipelines reproduce $(or $(MODEL),$(PROJECT)@champion) $(ARGS)
+compare: $(READY) ## train the working tree, judge it against production: BASE=origin/main [PROJECT=visits]
+	@$(PY) -m pipelines compare $(PROJECT) --base "$(or $(BASE),origin/main)" $(ARGS)
+
 ##@ Watching
 
 .PHONY: monitor report

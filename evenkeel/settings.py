@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     """The checkout that projects' data paths are relative to."""
     tracking_uri: str | None = None
     """MLflow; absent: MLFLOW_TRACKING_URI, else SQLite below ``home``."""
+    wandb_project: str | None = None
+    """Weights & Biases project that registered runs are mirrored to; absent: none."""
+    feast_url: str | None = None
+    """Feast feature server that model servers look features up at, where a project takes them from Feast."""
     data_remote: str | None = None
     """DVC remote to pull data versions from by id alone (path or s3://...); absent: below ``home``."""
     data_git: str | None = None
@@ -55,6 +59,8 @@ class Settings(BaseSettings):
     """Profile namespace of a multi-user Kubeflow; absent: single user."""
     kfp_token: SecretStr | None = None
     """Bearer token for the API; absent: what the kfp client finds (service account, kubeconfig)."""
+    kfp_service_account: str | None = None
+    """Kubernetes service account that a run's pods are; absent: Kubeflow's own default."""
     ledger_salt: SecretStr | None = None
     """Key of the hashes that stand for sensitive columns in the ledger; the same for all servers of a model."""
     webhook_token: SecretStr | None = None

@@ -1,28 +1,32 @@
-"""``python -m pipelines compile|run|submit|schedule|upload``: the door to everything that is a pipeline."""
+"""``python -m pipelines VERB``: the door to everything that is a pipeline. ``--help`` lists the verbs."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evenkeel.errors import EvenkeelError
+from evenkeel.errors import ApprovalError, EvenkeelError, GateError
 
 REFUSED = 3
 """Exit code where the gate refused the candidate: not a failure of the run."""
+WAITING = 4
+"""Exit code where the run waits for somebody's approval: the same again goes on."""
+DIFFERS = 5
+"""Exit code where a version that was made again is another."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, 1 failed, 2 used wrongly, 3 refused by the gate, 130 interrupted."""
+    """The exit code: 0, 1 failed, 2 used wrongly, 3 refused, 4 waiting for approval, 5 differs, 130 interrupted."""
     options = _parser().parse_args(arguments)
     try:
-        options.do(options)
+        code: int | None = options.do(options)
     except EvenkeelError as error:
         print(_told(error), file=sys.stderr)
-        return REFUSED if _refused(error) else 1
+        return exit_code(error)
     except KeyboardInterrupt:
         print("\ninterrupted; the next run goes on from the cache", file=sys.stderr)
         return 130
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("submit", help="run a project on Kubeflow and wait for its end")
     _add_project(verb)
     verb.add_argument("--no-cache", action="store_true", help="run every box anew")
+    verb.add_argument("--monitoring", action="store_true", help="check its windows instead, once")
     verb.set_defaults(do=_submit)
 
     verb = verbs.add_parser("schedule", help="create or replace a project's recurring run on Kubeflow")
@@ -52,7 +57,19 @@ def _parser() -> argparse.ArgumentParser:
     verb.set_defaults(do=_schedule)
 
     verb = verbs.add_parser("upload", help="upload the pipeline to Kubeflow, or a new version of it")
+    verb.add_argument("--monitoring", action="store_true", help="the one that checks windows")
     verb.set_defaults(do=_upload)
+
+    verb = verbs.add_parser("reproduce", help="make a version again from its recorded inputs; exit 5 where it differs")
+    verb.add_argument("model", metavar="MODEL@VERSION", help="visits@3, or an alias: visits@champion")
+    verb.add_argument("--out", type=Path, metavar="FOLDER", help="keep both bundles here; absent: nothing is kept")
+    verb.set_defaults(do=_reproduce)
+
+    verb = verbs.add_parser("compare", help="train the working tree, judge it against production; exit 3 where worse")
+    verb.add_argument("project", help="name of a file in conf/, without .yaml")
+    verb.add_argument("--base", required=True, metavar="REF", help="its model is the rival where there is no champion")
+    verb.add_argument("--out", type=Path, metavar="FOLDER", help="default: <home>/comparison")
+    verb.set_defaults(do=_compare)
     return parser
 
 
@@ -74,7 +91,7 @@ def _compile(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     if options.target == "kfp":
-        _submit(options)
+        _submit_training(options)
         return
     from pipelines.run import run
 
@@ -82,6 +99,15 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _submit(options: argparse.Namespace) -> None:
+    if not options.monitoring:
+        _submit_training(options)
+        return
+    from pipelines.submit import submit_monitoring
+
+    submit_monitoring(options.project)
+
+
+def _submit_training(options: argparse.Namespace) -> None:
     from pipelines.submit import submit
 
     submit(options.project, target=options.deploy_target, cached=not options.no_cache)
@@ -96,10 +122,34 @@ def _schedule(options: argparse.Namespace) -> None:
     schedule(options.project, target=options.deploy_target, cron=options.cron)
 
 
-def _upload(_options: argparse.Namespace) -> None:
-    from pipelines.submit import upload
+def _upload(options: argparse.Namespace) -> None:
+    from pipelines.submit import upload, upload_monitoring
 
-    upload()
+    (upload_monitoring if options.monitoring else upload)()
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from evenkeel.settings import read_settings
+    from pipelines.parameters import ROOT
+    from pipelines.rebuild import scratch
+    from pipelines.reproduce import reproduce, told
+
+    with scratch(options.out) as folder:
+        made = reproduce(options.model, read_settings(), ROOT, folder)
+    print(told(made))
+    return 0 if made.identical else DIFFERS
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from evenkeel.settings import read_settings
+    from pipelines.compare import compare
+    from pipelines.parameters import ROOT
+
+    settings = read_settings()
+    place = options.out or settings.home / "comparison"
+    compared = compare(options.project, options.base, settings, ROOT, place)
+    print(f"{compared.verdict}\nreport: {place / 'report.md'}")
+    compared.require_not_worse()
 
 
 def _told(error: EvenkeelError) -> str:
@@ -108,10 +158,12 @@ def _told(error: EvenkeelError) -> str:
     return f"\n{error}\nlog: {error.stage.log}" if isinstance(error, StageError) else f"error: {error}"
 
 
-def _refused(error: EvenkeelError) -> bool:
+def exit_code(error: EvenkeelError) -> int:
+    """The exit code of an error, a box's among them."""
     from pipelines.local import StageError
 
-    return isinstance(error, StageError) and error.failure.kind == "GateError"
+    kind = error.failure.kind if isinstance(error, StageError) else type(error).__name__
+    return {GateError.__name__: REFUSED, ApprovalError.__name__: WAITING}.get(kind, 1)
 
 
 if __name__ == "__main__":

@@ -18,5 +18,6 @@ def deploy_local(project: Project, certified: Path, version: str) -> str:
     """
     settings, bundle = read_settings(), open_bundle(certified)
     granted = require_permitted_here(project, bundle, version, settings, dt.datetime.now(dt.UTC))
-    LocalTarget(settings.releases, settings.verify_keys).apply(project, bundle, version, told(granted))
+    reason = "; ".join(filter(None, ("passed the gate", told(granted))))
+    LocalTarget(settings.releases, settings.verify_keys).apply(project, bundle, version, reason)
     return str(settings.releases / project.name / RELEASE)

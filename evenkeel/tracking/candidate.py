@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from evenkeel.bundle import REGISTRATION, Bundle, open_bundle
+from evenkeel.bundle import REGISTRATION, SIGNATURE, Bundle, open_bundle
 from evenkeel.certificate import FILE as CERTIFICATE
 from evenkeel.certificate import Certificate
 from evenkeel.config.project import Project
@@ -24,6 +24,7 @@ from evenkeel.tracking.registry import by_alias, by_digest
 from evenkeel.tracking.run import Judgement, is_logged, open_run, unless_there
 from evenkeel.tracking.store import connect
 from evenkeel.tracking.version import BUNDLE, CHALLENGER, Version
+from evenkeel.tracking.wandb import mirror
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -56,19 +57,28 @@ class Candidate:
 def log_candidate(settings: Settings, candidate: Candidate) -> Version:
     """Log a judged bundle and register it as challenger, passed or refused. The same judgement again changes nothing.
 
-    Raises RegistryError; then no version was made.
+    Mirrored to Weights & Biases where that is configured. Raises RegistryError; then no version was made.
     """
+    version, news = _record(settings, candidate)
+    if news:  # outside of MLflow's lock: others need not wait for it
+        mirror(settings, candidate, version)
+    return version
+
+
+def _record(settings: Settings, candidate: Candidate) -> tuple[Version, bool]:
+    """The candidate's version, and whether there was anything to write."""
     judgement = Judgement(candidate.name, candidate.bundle.digest, candidate.certificate.digest)
     with connect(settings) as client:
         version = by_digest(client, candidate.name, candidate.bundle.digest)
-        if version is None or not is_logged(client, settings, judgement):
+        logged = version is not None and is_logged(client, settings, judgement)
+        if version is None or not logged:
             with open_run(client, settings, judgement) as run:
                 _log(client, run, candidate)
                 version = _judge(client, version, candidate) if version else _register(client, run, candidate)
         challenger = by_alias(client, candidate.name, CHALLENGER)
         if challenger is None or challenger.version != version.version:
             client.set_registered_model_alias(candidate.name, CHALLENGER, version.version)
-        return version
+        return version, not logged
 
 
 def _log(client: "MlflowClient", run: "Run", candidate: Candidate) -> None:
@@ -141,7 +151,9 @@ def _judge(client: "MlflowClient", known: Version, candidate: Candidate) -> Vers
         return known
     with TemporaryDirectory() as scratch:
         candidate.certificate.write(Path(scratch))
-        client.log_artifact(known.run, str(Path(scratch) / CERTIFICATE), f"{_MODEL}/{BUNDLE}")
+        beside = [Path(scratch) / CERTIFICATE, candidate.bundle.folder / SIGNATURE]
+        for path in filter(Path.is_file, beside):
+            client.log_artifact(known.run, str(path), f"{_MODEL}/{BUNDLE}")
     for key, value in candidate.tags.items():
         client.set_model_version_tag(known.name, known.version, key, value)
     client.update_model_version(known.name, known.version, candidate.note)

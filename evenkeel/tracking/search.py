@@ -64,13 +64,12 @@ def find_version(settings: Settings, name: str, number: str) -> Version | None:
 
 def find_tagged(settings: Settings, key: str, value: str) -> list[Version]:
     """Every version of every model whose tag says so, by name and number. Raises RegistryError."""
-    with connect(settings) as client:
-        found = _all(client, f"tags.`{key}` = '{value}'")
-        made = [
-            Version(each.name, str(each.version), each.source or "", each.run_id or "", dict(each.tags))
-            for each in found
-        ]
-    return sorted(made, key=lambda each: (each.name, int(each.version)))
+    return _versions(settings, f"tags.`{key}` = '{value}'")
+
+
+def find_named(settings: Settings, name: str) -> list[Version]:
+    """Every version of a model, by number. Raises RegistryError."""
+    return _versions(settings, f"name = '{name}'")
 
 
 def read_record(settings: Settings, version: Version) -> Record:
@@ -86,6 +85,16 @@ def read_record(settings: Settings, version: Version) -> Record:
         user=tags.get("mlflow.user", ""),
         tags=tags,
     )
+
+
+def _versions(settings: Settings, query: str) -> list[Version]:
+    with connect(settings) as client:
+        found = [_version(each) for each in _all(client, query)]
+    return sorted(found, key=lambda each: (each.name, int(each.version)))
+
+
+def _version(found: "ModelVersion") -> Version:
+    return Version(found.name, str(found.version), found.source or "", found.run_id or "", dict(found.tags))
 
 
 def _all(client: "MlflowClient", query: str) -> list["ModelVersion"]:

@@ -12,6 +12,7 @@ from evenkeel.config.load import find_project
 from evenkeel.config.project import Project
 from evenkeel.digest import data_version
 from evenkeel.errors import DataError
+from evenkeel.lineage.descent import Descent, record_descent
 from evenkeel.release import Release
 from evenkeel.settings import Settings
 from evenkeel.storage import copy_in, write_bytes
@@ -36,15 +37,21 @@ class Prepared:
     """Of all predictions that the data holds."""
     added: int
     rows: int
+    parent: str
+    """Data version that it grew out of."""
+    at: dt.datetime
 
     def commit(self, settings: Settings) -> str:
         """Pin the version that ``components data add`` gave the data in the workspace's project; the version.
 
-        The version is in the remote and its predictions are noted before anything trains on it.
+        The version is in the remote, its predictions and what it grew out of are noted before anything trains on it.
         """
         version = read_pointer(self.data.with_name(f"{self.data.name}.dvc"))
         write_ids(ids_folder(settings, self.project.name), version, self.ids)
         put_version(self.data, settings.remote)
+        step = Descent(project=self.project.name, version=version, parent=self.parent, added=self.added, at=self.at)
+        if version != self.parent:
+            record_descent(settings.remote, step)
         pinned = self.project.data.model_copy(update={"version": version, "pointer": None})
         _write_project(self.project.model_copy(update={"data": pinned}), self.workspace)
         return version
@@ -72,7 +79,8 @@ def prepare(name: str, settings: Settings, now: dt.datetime) -> Prepared:
     write_raw(rows, _only_file(data), project.data)
     (place / ".dvc").mkdir(exist_ok=True)
     (place / ".dvc" / "config").write_text(_DVC, encoding="utf-8")
-    return Prepared(place, project, data, pa.concat_arrays([contained, new.ids]), len(new), rows.num_rows)
+    ids = pa.concat_arrays([contained, new.ids])
+    return Prepared(place, project, data, ids, len(new), rows.num_rows, release.data_version, now)
 
 
 def current_version(project: Project, settings: Settings) -> str:

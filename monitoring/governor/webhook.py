@@ -2,7 +2,7 @@
 
 ``POST /alerts`` is Alertmanager's webhook, version 4. One notification may hold firing and resolved alerts of several
 models: each is decided on by its own status. Alertmanager delivers again what was not answered with 2xx, so what
-cannot be decided now (memory or ledger away) is answered with 503.
+cannot be decided now (memory or ledger away) is answered with 503. ``POST /approvals``: monitoring.governor.approve.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 
 from evenkeel.errors import EvenkeelError, SettingsError
 from evenkeel.settings import Settings, read_settings
+from monitoring.governor.approve import approve
 from monitoring.governor.ask import answer
 from monitoring.governor.decide import Ask, Trigger
 from monitoring.governor.metrics import Decisions
@@ -94,20 +95,28 @@ class _Handler(BaseHTTPRequestHandler):
             case "/metrics":
                 self._say(HTTPStatus.OK, generate_latest(self.server.registry), CONTENT_TYPE_LATEST)
             case _:
-                self._say(HTTPStatus.NOT_FOUND, b"POST /alerts, GET /metrics and /healthz are here\n")
+                self._say(HTTPStatus.NOT_FOUND, b"POST /alerts and /approvals, GET /metrics and /healthz are here\n")
 
     def do_POST(self) -> None:
         self.close_connection = True  # of a refused body nothing is read
-        if not self._may():
+        if self.path != "/approvals" and not self._may():  # approvals have tokens of their own
             self._say(HTTPStatus.UNAUTHORIZED, b"send Authorization: Bearer <EVENKEEL_WEBHOOK_TOKEN>\n")
-        elif self.path != "/alerts":
-            self._say(HTTPStatus.NOT_FOUND, b"notifications go to /alerts\n")
+        elif self.path not in ("/alerts", "/approvals"):
+            self._say(HTTPStatus.NOT_FOUND, b"notifications go to /alerts, approvals to /approvals\n")
         elif (length := self._length()) is None:
             self._say(HTTPStatus.LENGTH_REQUIRED, b"send Content-Length\n")
         elif length > MOST_BYTES:
             self._say(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MOST_BYTES} bytes\n".encode())
+        elif self.path == "/approvals":
+            self._approve(self.rfile.read(length))
         else:
             self._take(self.rfile.read(length))
+
+    def _approve(self, body: bytes) -> None:
+        with self.server.one_at_a_time:
+            now = dt.datetime.now(dt.UTC)
+            answered = approve(body, self.headers.get("Authorization", ""), self.server.settings, now)
+        self._json(*answered)
 
     def _take(self, body: bytes) -> None:
         try:

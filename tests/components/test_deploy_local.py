@@ -1,11 +1,14 @@
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from components.deploy_local.step import deploy_local
 from evenkeel.bundle import Bundle
-from evenkeel.errors import GateError, TamperedBundleError
+from evenkeel.errors import ApprovalError, GateError, TamperedBundleError
+from evenkeel.promotion.approval import Approval, record
 from evenkeel.release import Release
+from evenkeel.settings import read_settings
 from tests.evenkeel.toy_bundle import certify, toy_bundle, toy_project
 
 
@@ -54,3 +57,29 @@ def test_another_bundles_certificate_is_refused(home: Path, passing: Bundle, tmp
     with pytest.raises(GateError, match="its certificate is for"):
         deploy_local(toy_project(), other.folder, "1")
     assert not home.exists()
+
+
+def test_an_environment_that_asks_for_approval_waits_and_then_goes_on(
+    home: Path, passing: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = toy_project(promotion={"production": {"approvals": 1}})
+    assert deploy_local(project, passing.folder, "1"), "in no environment nothing is asked"
+    monkeypatch.setenv("EVENKEEL_ENVIRONMENT", "production")
+    monkeypatch.setenv("EVENKEEL_HOME", str(home / "production"))
+    with pytest.raises(ApprovalError, match="waiting for approval: visits version 1"):
+        deploy_local(project, passing.folder, "1")
+    now = dt.datetime.now(dt.UTC)
+    given = Approval(
+        project="visits",
+        version="1",
+        digest=passing.digest,
+        environment="production",
+        who="ada",
+        role="owner",
+        reason="read the report",
+        at=now,
+        expires=now + dt.timedelta(hours=1),
+    )
+    record(read_settings(), given)
+    release = Release.model_validate_json(Path(deploy_local(project, passing.folder, "1")).read_text())
+    assert release.reason == "passed the gate; approved by ada (owner)"

@@ -12,6 +12,7 @@ import yaml
 from evenkeel.config.load import find_project
 from evenkeel.datasets.insurance import write
 from evenkeel.errors import DataError
+from evenkeel.lineage.descent import read_descents
 from evenkeel.settings import Settings
 from evenkeel.table import read_raw
 from evenkeel.versions import has_version, put_version
@@ -57,6 +58,8 @@ def test_a_data_version_is_made_beside_the_checkout(settings: Settings, released
     assert project.data.version == version != released
     assert project.split.cutoff == (NOW + dt.timedelta(seconds=64)).replace(tzinfo=None)
     assert has_version(settings.remote, version)
+    step = read_descents(settings.remote)[version]
+    assert (step.project, step.parent, step.added) == ("insurance", released, 80)
     assert read_ids(ids_folder(settings, "insurance"), version).to_pylist() == sent["key"].slice(0, 80).to_pylist()
     assert read_raw(prepared.data, project.data).num_rows == 20_080
     assert prepare("insurance", settings, LATER).rows == 20_080  # again: the released version is still the base
