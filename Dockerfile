@@ -39,14 +39,6 @@ HEALTHCHECK --interval=10s --timeout=2s --start-period=10s \
 ENTRYPOINT ["python", "-m", "serving"]
 CMD ["--model-dir", "/mnt/models", "--host", "0.0.0.0", "--port", "8080"]
 
-FROM builder AS monitoring-packages
-RUN tools/image-venv monitoring
-
-FROM runtime AS monitoring
-COPY --from=monitoring-packages /opt/venv /opt/venv
-COPY monitoring/ /app/monitoring/
-ENTRYPOINT ["python", "-m", "monitoring"]
-
 FROM builder AS components-packages
 RUN tools/image-venv components
 
@@ -54,6 +46,14 @@ FROM runtime AS components
 COPY --from=components-packages /opt/venv /opt/venv
 COPY requirements.lock /app/
 COPY components/ /app/components/
+
+FROM builder AS monitoring-packages
+RUN tools/image-venv monitoring
+
+FROM runtime AS monitoring
+COPY --from=monitoring-packages /opt/venv /opt/venv
+COPY monitoring/ /app/monitoring/
+ENTRYPOINT ["python", "-m", "monitoring"]
 
 # Asks for new models: what starts a pipeline, behind the webhook that Alertmanager calls.
 FROM builder AS governor-packages

@@ -144,8 +144,12 @@ publish: ## build the images for both architectures, push and sign them: REGISTR
 ##@ Development
 
 .PHONY: test
-test: $(READY) ## all tests but the cluster's
-	@$(PY) -m pytest -q -n 2 --dist worksteal -m 'not cluster' $(ARGS)
+test: $(READY) ## all tests but the whole loop's and the cluster's
+	@$(PY) -m pytest -q -n 2 --dist worksteal -m 'not loop and not cluster' $(ARGS)
+
+.PHONY: test-loop
+test-loop: $(READY) ## the whole loop end to end: demo, drill, pipelines to their last box (minutes)
+	@$(PY) -m pytest -q -m loop $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: $(READY) ## tests on a real Kubernetes API server; its first build takes minutes

@@ -2,10 +2,13 @@
 
 import hashlib
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from evenkeel.digest import file_sha256
+from evenkeel.errors import PipelineError
 
 ROOMS = ("evenkeel", "components")
 LOCK = "requirements.lock"
@@ -24,11 +27,32 @@ def code_version(root: Path) -> str:
 
     Unlike a commit it sees uncommitted changes, and does not move when only documents do.
     """
+    return _digest({room: root / room for room in ROOMS}, root)
+
+
+def running_version() -> str:
+    """The same of the source that this process imports: in an image the core lies among the packages."""
+    found = {room: find_spec(room) for room in ROOMS}
+    folders = {room: Path(spec.origin).parent for room, spec in found.items() if spec and spec.origin}
+    return _digest(folders, folders[ROOMS[-1]].parent)
+
+
+def require_running(wanted: str) -> None:
+    """Raise PipelineError where this process runs other source than ``wanted``, which its results would name."""
+    if (found := running_version()) != wanted:
+        raise PipelineError(
+            f"this box runs other source ({found[:12]}) than the run was submitted with ({wanted[:12]}), and a model's"
+            " record must name what made it: build and push the image from the checkout that submits, set"
+            " EVENKEEL_IMAGE to it and submit again"
+        )
+
+
+def _digest(rooms: Mapping[str, Path], locked: Path) -> str:
     digest = hashlib.sha256()
-    for room in ROOMS:
-        for file in sorted((root / room).rglob("*.py")):
-            digest.update(f"{file.relative_to(root).as_posix()}\0{file_sha256(file)}\n".encode())
-    digest.update(lock_digest(root).encode())
+    for room, folder in rooms.items():
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(f"{room}/{file.relative_to(folder).as_posix()}\0{file_sha256(file)}\n".encode())
+    digest.update(lock_digest(locked).encode())
     return digest.hexdigest()
 
 

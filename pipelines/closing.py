@@ -13,8 +13,10 @@ from pipelines.words import interval
 REPORTS: Mapping[tuple[str, str], str] = {
     ("validate", "page"): "validation.html",
     ("evaluate", "page"): "evaluation.html",
+    ("register", "card"): "card.html",
 }
 """Box and output -> file name of the report."""
+_DEPLOY = "deploy-"
 
 
 def keep_reports(folder: Path, outputs: Outputs, place: Path) -> list[Path]:
@@ -50,12 +52,19 @@ def closing_table(
         rows += _column("gates", _gates(certificate))
     if "register" in outputs:
         rows.append(("model", f"{project.name} version {outputs['register']['Output']}, champion"))
-    if "deploy-local" in outputs:
-        rows.append(("release", outputs["deploy-local"]["Output"]))
+    deployed = next((box for box in outputs if box.startswith(_DEPLOY)), None)
+    if deployed:
+        rows.append(("release", outputs[deployed]["Output"]))
     rows += _column("reports", [str(path) for path in reports])
-    if "deploy-local" in outputs:
-        rows.append(("next", f"make serve PROJECT={project.name}"))
+    if deployed:
+        rows.append(("next", _next(project, deployed.removeprefix(_DEPLOY))))
     return [f"  {head:<13}{text}" for head, text in rows]
+
+
+def _next(project: Project, target: str) -> str:
+    if target == "local":
+        return f"make serve PROJECT={project.name}"
+    return f"make status PROJECT={project.name} TARGET={target}"
 
 
 def _column(head: str, texts: Sequence[str]) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from evenkeel.digest import json_digest
 from evenkeel.errors import EvenkeelError
 from evenkeel.settings import Settings, read_settings
 from pipelines.compile import COMPILED, COMPILED_MONITORING
+from pipelines.package import set_image
 
 
 def write_manifests(folder: Path, settings: Settings) -> list[Path]:
@@ -38,8 +39,7 @@ def _write(folder: Path, module: str, image: str) -> Path:
         options = KubernetesManifestOptions(pipeline_name=pipeline.name, include_pipeline_manifest=True)
         Compiler().compile(pipeline, str(path), kubernetes_manifest_options=options, kubernetes_manifest_format=True)
         described, version = yaml.safe_load_all(path.read_text(encoding="utf-8"))
-    for executor in version["spec"]["pipelineSpec"]["deploymentSpec"]["executors"].values():
-        executor["container"]["image"] = image
+    set_image(version["spec"]["pipelineSpec"], image)
     name = f"{pipeline.name}-{json_digest(version['spec'])[:12]}"
     version["metadata"]["name"] = version["spec"]["displayName"] = name
     written = folder / f"{pipeline.name}.yaml"

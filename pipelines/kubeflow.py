@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import tempfile
 import urllib.error
 import urllib.request
 import warnings
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.image import IMAGE
 from evenkeel.errors import PipelineError
 from evenkeel.settings import Settings
 
@@ -54,18 +52,6 @@ def told(host: str) -> Iterator[None]:
         raise PipelineError(_refusal(host, exc.status, exc.body)) from exc
     except HTTPError as exc:
         raise PipelineError(_unreachable(host, exc)) from exc
-
-
-@contextlib.contextmanager
-def package(compiled: Path, image: str, *, cached: bool = True, stands_for: str = IMAGE) -> Iterator[Path]:
-    """The compiled pipeline with the image its boxes run in; ``cached`` False: and with every box run anew."""
-    text = compiled.read_text(encoding="utf-8").replace(f"image: {stands_for}\n", f"image: {json.dumps(image)}\n")
-    if not cached:
-        text = text.replace("enableCache: true", "enableCache: false")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / compiled.name
-        path.write_text(text, encoding="utf-8")
-        yield path
 
 
 def _service_account_token() -> str | None:

@@ -27,6 +27,9 @@ SERVER_OF: Mapping[str, str] = {
     "evaluate": "table",
     "register": "registry",
     "deploy-local": "table",
+    "deploy-kubernetes": "table",
+    "deploy-kserve": "table",
+    "deploy-ecs": "table",
 }
 """Box -> the warm server that has what it imports, in the pipeline's order."""
 

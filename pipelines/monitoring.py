@@ -7,7 +7,7 @@ machine the same box is ``python -m monitoring check``.
 from kfp import dsl
 
 from pipelines.compile import MONITORING
-from pipelines.tasks import box
+from pipelines.tasks import RUN, box
 
 IMAGE = "evenkeel-monitoring:python"
 """Stands for the image in the compiled pipeline, as ``components.image.IMAGE`` does for the others'."""
@@ -19,7 +19,9 @@ def monitor(project: str):  # type: ignore[no-untyped-def]  # kfp refuses a retu
     return dsl.ContainerSpec(image=IMAGE, command=["python", "-m", "monitoring"], args=["check", project])
 
 
-@dsl.pipeline(name=MONITORING, description="The released model's windows against its reference.")  # type: ignore[untyped-decorator]
+@dsl.pipeline(  # type: ignore[untyped-decorator]
+    name=MONITORING, description="The released model's windows against its reference.", pipeline_config=RUN
+)
 def monitoring(project: str) -> None:
     """One box. ``project`` is the name: rules and reference are the released bundle's own."""
     box(monitor(project=project))

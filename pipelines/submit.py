@@ -2,24 +2,24 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evenkeel.config import Project, find_project
 from evenkeel.digest import file_sha256
-from evenkeel.errors import GateError, PipelineError, RegistryError
+from evenkeel.errors import PipelineError
 from evenkeel.settings import Settings, read_settings
-from evenkeel.tracking import challenger
 from pipelines.compile import COMPILED, COMPILED_MONITORING, MONITORING, PIPELINE
-from pipelines.kubeflow import connect, package, told
-from pipelines.parameters import Parameters, resolve
+from pipelines.kubeflow import connect, told
+from pipelines.package import package
+from pipelines.parameters import resolve
 from pipelines.tasks import NEEDS
+from pipelines.verdict import raise_verdict
 
 if TYPE_CHECKING:
     from kfp.client import Client
-    from kfp_server_api import V2beta1Run
+    from kfp_server_api import V2beta1PipelineTaskDetail, V2beta1Run
 
 TERMINAL = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 PATIENCE = 5
@@ -29,16 +29,17 @@ PATIENCE = 5
 def submit(name: str, *, target: str | None, cached: bool = True, poll_seconds: float = 3.0) -> None:
     """Run a project there and wait until it ends, in whatever way, with a line for every box that changes state.
 
-    Raises PipelineError where it cannot be submitted or did not succeed, GateError where the gate refused.
+    Raises PipelineError where it cannot be submitted or did not succeed, GateError where the gate refused and
+    ApprovalError where the deployment waits for somebody's approval.
     """
     settings = read_settings()
     project = find_project(name, settings.workspace / "conf")
     parameters = resolve(project, settings, target)
     title = f"{project.name} {parameters.data_version[:8]}"
-    with package(COMPILED, settings.image, cached=cached) as path:
+    with package(COMPILED, settings.image, stages=project.stages, cached=cached) as path:
         ended, link = _see_through(settings, project, title, path, asdict(parameters), poll_seconds)
-    if _is_refused(settings, project, parameters, ended):
-        raise GateError(f"{project.name}: the candidate was refused by the gate: {_reason(ended)}; see {link}")
+    failed = {task.display_name for task in _tasks(ended) if task.state == "FAILED"}
+    raise_verdict(settings, project, parameters, failed, f"{_reason(ended)}; see {link}")
     _expect_success(ended, link)
 
 
@@ -46,7 +47,7 @@ def submit_monitoring(name: str, *, poll_seconds: float = 3.0) -> None:
     """Check a project's windows there, once, and wait until it ends. Raises PipelineError."""
     settings = read_settings()
     project = find_project(name, settings.workspace / "conf")
-    with _monitoring_package(settings) as path:
+    with package(COMPILED_MONITORING, settings.monitoring_image, stages=project.stages) as path:
         ended, link = _see_through(settings, project, f"{name} monitoring", path, {"project": name}, poll_seconds)
     _expect_success(ended, link)
 
@@ -63,6 +64,7 @@ def _see_through(
             run_name=title,
             experiment_name=project.name,
             namespace=settings.kfp_namespace,
+            service_account=settings.kfp_service_account,
         )
     link = f"{host}/#/runs/details/{run.run_id}"
     print(f"{title}: submitted as {link}", flush=True)
@@ -73,21 +75,6 @@ def _expect_success(ended: "V2beta1Run", link: str) -> None:
     if ended.state != "SUCCEEDED":
         raise PipelineError(f"the run ended as {ended.state}: {_reason(ended)}; see {link}")
     print(f"the run ended as {ended.state}")
-
-
-def _is_refused(settings: Settings, project: Project, parameters: Parameters, ended: "V2beta1Run") -> bool:
-    """Whether the gate refused what this run made. The registry is asked: Kubeflow tells a box's exit code alone."""
-    tasks = (ended.run_details.task_details if ended.run_details else None) or []
-    if not any(task.display_name == "register" and task.state == "FAILED" for task in tasks):
-        return False
-    try:
-        newest = challenger(settings, project.name)
-    except RegistryError:  # then it failed for that, and is told as what it is: a failed run
-        return False
-    if newest is None or newest.passed:
-        return False
-    about = parameters.data_version, parameters.code_version
-    return (newest.tags.get("data.version"), newest.tags.get("code.version")) == about
 
 
 def schedule(name: str, *, target: str | None, cron: str | None) -> None:
@@ -102,7 +89,7 @@ def schedule(name: str, *, target: str | None, cron: str | None) -> None:
     parameters = replace(resolve(project, settings, target), champion_version="", champion_digest="")
     if settings.data_git and not project.data.version:
         parameters = replace(parameters, data_version="")
-    with package(COMPILED, settings.image, cached=False) as path:
+    with package(COMPILED, settings.image, stages=project.stages, cached=False) as path:
         _recur(settings, project, f"evenkeel-{project.name}", when, path, asdict(parameters))
 
 
@@ -114,7 +101,7 @@ def schedule_monitoring(name: str, *, cron: str | None) -> None:
     settings = read_settings()
     project = find_project(name, settings.workspace / "conf")
     when = _cron(project, cron or "0 5 * * * *")
-    with _monitoring_package(settings) as path:
+    with package(COMPILED_MONITORING, settings.monitoring_image, stages=project.stages) as path:
         _recur(settings, project, f"evenkeel-{project.name}-monitoring", when, path, {"project": name})
 
 
@@ -132,6 +119,7 @@ def _recur(settings: Settings, project: Project, title: str, when: str, path: Pa
             no_catchup=True,
             params=parameters,
             pipeline_package_path=str(path),
+            service_account=settings.kfp_service_account,
         )
         for each in old:
             client.delete_recurring_run(each)
@@ -142,7 +130,7 @@ def _recur(settings: Settings, project: Project, title: str, when: str, path: Pa
 def upload() -> None:
     """Make the compiled pipeline a version of the pipeline there, named by its digest; the first makes the pipeline.
 
-    Raises PipelineError.
+    It is every project's, so it has the pipeline's own figures, and no project's ``stages``. Raises PipelineError.
     """
     settings = read_settings()
     with package(COMPILED, settings.image) as path:
@@ -152,7 +140,7 @@ def upload() -> None:
 def upload_monitoring() -> None:
     """The same for the pipeline that checks windows."""
     settings = read_settings()
-    with _monitoring_package(settings) as path:
+    with package(COMPILED_MONITORING, settings.monitoring_image) as path:
         _upload(settings, MONITORING, path)
 
 
@@ -175,12 +163,6 @@ def _upload(settings: Settings, title: str, path: Path) -> None:
     print(f"{title} {verb} version {version}: {host}/#/pipelines/details/{pipeline}")
 
 
-def _monitoring_package(settings: Settings) -> AbstractContextManager[Path]:
-    from pipelines.monitoring import IMAGE
-
-    return package(COMPILED_MONITORING, settings.monitoring_image, stands_for=IMAGE)
-
-
 def _host(settings: Settings) -> str:
     return (settings.kfp_host or "").rstrip("/")
 
@@ -201,7 +183,7 @@ def _wait(client: "Client", host: str, run_id: str, seconds: float) -> "V2beta1R
     states: dict[str, str] = {}
     while True:
         run = _ask(client, host, run_id, seconds)
-        for task in (run.run_details.task_details if run.run_details else None) or []:
+        for task in _tasks(run):
             if task.display_name in NEEDS and states.get(task.task_id) != task.state:
                 states[task.task_id] = task.state
                 print(f"  {task.display_name:<13} {task.state.lower()}", flush=True)
@@ -222,10 +204,13 @@ def _ask(client: "Client", host: str, run_id: str, seconds: float) -> "V2beta1Ru
     raise AssertionError
 
 
+def _tasks(run: "V2beta1Run") -> "list[V2beta1PipelineTaskDetail]":
+    return (run.run_details.task_details if run.run_details else None) or []
+
+
 def _reason(run: "V2beta1Run") -> str:
     """The messages of the run and of the boxes that failed."""
-    tasks = (run.run_details.task_details if run.run_details else None) or []
-    errors = [(task.display_name, task.error) for task in tasks if task.error and task.display_name in NEEDS]
+    errors = [(task.display_name, task.error) for task in _tasks(run) if task.error and task.display_name in NEEDS]
     lines = [f"{name}: {error.message}" for name, error in errors] or ([run.error.message] if run.error else [])
     return "; ".join(lines) or "it gives no reason"
 

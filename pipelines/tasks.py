@@ -1,9 +1,17 @@
-"""What each box asks of a cluster: the one place for resources, retries and caching."""
+"""What each box asks of a cluster: the one place for resources, retries, timeouts and caching.
+
+A project overrides it in ``stages``, which is written into what is submitted (pipelines/package.py), never in here.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kfp.dsl import PipelineTask
+from kfp.dsl import PipelineConfig, PipelineTask
+
+from pipelines.cluster import in_cluster
+
+RUN = PipelineConfig(ttl_seconds_after_finished=7 * 24 * 3600)
+"""A week after its end a run's pods and workflow go; Kubeflow's own record of it and its artifacts stay."""
 
 
 @dataclass(frozen=True)
@@ -15,6 +23,8 @@ class Needs:
     retries: int = 0
     """Only where another attempt can help: boxes that talk to a remote. Bad data stays bad."""
     cached: bool = True
+    hours: float = 6
+    """After which Kubernetes ends it."""
 
 
 NEEDS: Mapping[str, Needs] = {
@@ -27,6 +37,10 @@ NEEDS: Mapping[str, Needs] = {
     # what changes the world outside asks each time: another run, a rollback or a reset may have changed it since
     "register": Needs(cached=False),
     "deploy-local": Needs(cached=False),
+    # a rollout takes as long as its steps; one that is killed is gone on with where it was
+    "deploy-kubernetes": Needs(retries=2, cached=False, hours=24),
+    "deploy-kserve": Needs(retries=2, cached=False, hours=24),
+    "deploy-ecs": Needs(retries=2, cached=False, hours=24),
     "monitor": Needs(memory="2Gi", cached=False),
 }
 
@@ -38,4 +52,4 @@ def box(task: PipelineTask) -> PipelineTask:
     task.set_caching_options(needs.cached)
     if needs.retries:
         task.set_retry(needs.retries, backoff_duration="2s", backoff_factor=2.0)
-    return task
+    return in_cluster(task, hours=needs.hours)

@@ -41,6 +41,7 @@ SERVERS: Mapping[str, Imports] = {
             "components.split.step",
             "components.evaluate.step",
             "components.deploy_local.step",
+            "components.deploy",
         )
     ),
     "model": Imports(

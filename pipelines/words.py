@@ -72,4 +72,7 @@ WORDS: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "evaluate": _evaluated,
     "register": _registered,
     "deploy-local": _deployed,
+    "deploy-kubernetes": _deployed,
+    "deploy-kserve": _deployed,
+    "deploy-ecs": _deployed,
 }

@@ -1,6 +1,6 @@
 """The register box."""
 
-from kfp.dsl import HTML, Artifact, Input, Model
+from kfp.dsl import HTML, Artifact, Input, Model, Output
 
 from components.image import step
 
@@ -17,6 +17,7 @@ def register(
     split_report: Input[Artifact],
     evaluation_report: Input[Artifact],
     evaluation_page: Input[HTML],
+    card: Output[HTML],
 ) -> str:
     """Log run and bundle, create the version, move the champion. Fails where the gate refused."""
     from pathlib import Path
@@ -26,5 +27,5 @@ def register(
 
     artifacts = (validation_report, validation_page, split_report, evaluation_report, evaluation_page)
     reports = [Path(artifact.path) for artifact in artifacts]
-    about, report = Project.from_parameter(project), Path(evaluation_report.path)
-    return step.register(about, Path(certified.path), reports, champion_version, commit, pipeline, report)
+    about, report, page = Project.from_parameter(project), Path(evaluation_report.path), Path(card.path)
+    return step.register(about, Path(certified.path), reports, champion_version, commit, pipeline, report, page)

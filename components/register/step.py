@@ -33,22 +33,26 @@ def register(
     commit: str = "",
     pipeline: str = "",
     evaluation: Path | None = None,
+    card_page: Path | None = None,
 ) -> str:
     """Log the run and the bundle, make the version and move the champion; the version's number.
 
     A refused candidate is registered as challenger, so that it can be looked at, and then GateError is raised.
     ``champion_version`` is the champion when the run was submitted ('': none, or not known); ``evaluation`` is the
-    evaluation's report, for the model card, which says less without it.
+    evaluation's report, for the model card, which says less without it; the card is also written to ``card_page``.
     Raises BundleError, GateError and RegistryError before anything is written where the bundle is not what was judged.
     """
     bundle = open_bundle(certified)
     certificate = judgement(project, bundle, champion_version)
+    known = read_report(evaluation, bundle.digest) if evaluation else {}
+    about = card(project, bundle.manifest, certificate, known, commit)
+    if card_page:
+        card_page.write_text(about.to_html(), encoding="utf-8")
     settings = read_settings()
     if standing := _already_champion(settings, bundle, certificate):
         return standing
-    known = read_report(evaluation, bundle.digest) if evaluation else {}
     with TemporaryDirectory() as scratch:
-        cards = write_card(card(project, bundle.manifest, certificate, known, commit), Path(scratch))
+        cards = write_card(about, Path(scratch))
         candidate = Candidate(
             project=project,
             bundle=bundle,

@@ -1,8 +1,8 @@
 """From contract columns to what an estimator sees."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from evenkeel.config.section import Section
 
@@ -59,6 +59,27 @@ class ColumnFeatures(Section):
     date: DateFeatures | None = None
 
 
+class FeastFeatures(Section):
+    """Columns that a Feast feature service holds: joined to the data as of ``data.time``, looked up by servers."""
+
+    repo: str
+    """Folder with Feast's feature_store.yaml, below the repository."""
+    service: str = Field(min_length=1)
+    """The feature service, a version in its name: what it gives is what the model was trained on."""
+    entities: dict[str, str] = Field(min_length=1)
+    """Feast's join keys, and the column of the contract that each is in."""
+    columns: tuple[str, ...] = Field(min_length=1)
+    """What the service gives, by name: columns of the contract that the data itself does not have."""
+    max_age_hours: float | None = Field(default=None, gt=0)
+    """Older values count as missing. It must be the feature views' ttl: Feast holds to that in training only."""
+
+    @model_validator(mode="after")
+    def _repo_is_in_the_repository(self) -> Self:
+        if self.repo.startswith(("/", "~", "..")) or "://" in self.repo:
+            raise ValueError(f"repo {self.repo!r} must be a path below the repository")
+        return self
+
+
 class Features(Section):
     """Which columns an estimator sees and how; by default all but target, id, time, group and string columns."""
 
@@ -66,9 +87,13 @@ class Features(Section):
     """Only these; absent: all that are features by their type."""
     drop: tuple[str, ...] = ()
     """Not these."""
+    module: str | None = None
+    """Features computed of these columns, beside them: a module of evenkeel/features."""
     numeric: NumericFeatures = NumericFeatures()
     category: CategoryFeatures = CategoryFeatures()
     text: TextFeatures = TextFeatures()
     date: DateFeatures = DateFeatures()
     overrides: dict[str, ColumnFeatures] = {}
     """Settings of single columns by name."""
+    feast: FeastFeatures | None = None
+    """Where some columns come from, if not from the data."""

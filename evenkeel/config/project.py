@@ -14,6 +14,7 @@ from evenkeel.config.gates import Gates, Slice
 from evenkeel.config.modelling import Data, Model, Split, Target
 from evenkeel.config.operation import Monitoring, Promotion, Retraining, Serving
 from evenkeel.config.section import Section
+from evenkeel.config.stages import Stage, StageName
 from evenkeel.errors import ProjectError
 
 MAX_PARAMETER_BYTES = 120 * 1024
@@ -44,6 +45,8 @@ class Project(Section):
     retraining: Retraining = Retraining()
     promotion: Mapping[EnvironmentName, Promotion] = {}
     """What each environment asks of a version. One that is not named here gets none."""
+    stages: Mapping[StageName, Stage] = {}
+    """What single boxes of the pipeline ask of Kubeflow, where its own figures do not do."""
 
     @model_validator(mode="after")
     def _columns_are_in_the_contract(self) -> Self:
@@ -94,6 +97,19 @@ class Project(Section):
         return self
 
     @model_validator(mode="after")
+    def _feast_fits_the_columns(self) -> Self:
+        if (feast := self.features.feast) is None:
+            return self
+        self._known("features.feast.columns", feast.columns)
+        self._known("features.feast.entities", feast.entities.values())
+        needed = {*feast.entities.values(), self.data.time, self.data.id, self.split.group, self.target.column}
+        if both := sorted(needed.intersection(feast.columns), key=str):
+            raise ValueError(f"features.feast.columns names {both[0]!r}, which the data itself must have")
+        if self.data.time is None:
+            raise ValueError("features.feast needs data.time, the column that says as of when features are joined")
+        return self
+
+    @model_validator(mode="after")
     def _gates_fit_the_columns(self) -> Self:
         sliced = {part.column for part in self.slices}
         for gap in self.gates.gaps:
@@ -136,11 +152,11 @@ class Project(Section):
     def to_parameter(self) -> str:
         """The project as one Kubeflow parameter: JSON of what differs from the defaults.
 
+        ``stages`` is left out: it is for whoever submits, and more memory must not make another model of the same data.
         Raises ProjectError where it is longer than a parameter may be.
         """
-        text = json.dumps(
-            self.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False, separators=(",", ":")
-        )
+        known = self.model_dump(mode="json", exclude_defaults=True, exclude={"stages"})
+        text = json.dumps(known, ensure_ascii=False, separators=(",", ":"))
         if (size := len(text.encode())) > MAX_PARAMETER_BYTES:
             raise ProjectError(
                 f"project {self.name} is {size // 1024} KiB as a pipeline parameter; Kubeflow can pass"
@@ -150,5 +166,5 @@ class Project(Section):
 
     @classmethod
     def from_parameter(cls, text: str) -> Self:
-        """The project that ``to_parameter`` wrote."""
+        """The project that ``to_parameter`` wrote, ``stages`` left out."""
         return cls.model_validate_json(text)

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 from evenkeel.config.load import find_project
@@ -22,8 +23,8 @@ from monitoring.governor.state import Outcome, Run, State
 
 ROOT = Path(__file__).parents[2]
 """Where the rooms are."""
-REFUSED = 3
-"""Exit code of ``python -m pipelines run`` where the gate refused the candidate."""
+_OUTCOMES: Mapping[int, Outcome] = {3: "refused", 4: "waiting"}
+"""Exit codes of ``python -m pipelines run`` that are no failure: the gate refused it; people must approve it."""
 
 
 def start(run: int, project: str, lock: int, settings: Settings, state: State) -> None:
@@ -96,7 +97,7 @@ def _retrain(run: Run, lock: int, settings: Settings, state: State) -> tuple[Out
     print(ended.stdout, flush=True)
     if ended.returncode == 0:
         return "promoted", f"data version {version or 'of the repository'}"
-    return "refused" if ended.returncode == REFUSED else "failed", _last_words(ended.stdout)
+    return _OUTCOMES.get(ended.returncode, "failed"), _last_words(ended.stdout)
 
 
 def _grown(run: Run, lock: int, settings: Settings) -> tuple[Path, str]:

@@ -17,8 +17,8 @@ from typing import Literal
 from evenkeel.errors import StorageError
 from monitoring.governor.decide import ALERTS, Ask, Decision, Past
 
-Outcome = Literal["promoted", "refused", "failed", "lost"]
-"""Of a run: the gate passed; the gate refused; it broke before the gate; its process was killed."""
+Outcome = Literal["promoted", "waiting", "refused", "failed", "lost"]
+"""Of a run: the gate passed; passed, and people must approve; the gate refused; it broke; its process was killed."""
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS decision (
@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS run (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS single_flight ON run (project) WHERE ended IS NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS once_a_version ON run (project, version)
-  WHERE asked IN {ALERTS!r} AND (outcome IS NULL OR outcome IN ('promoted', 'refused'));
+  WHERE asked IN {ALERTS!r} AND (outcome IS NULL OR outcome IN ('promoted', 'waiting', 'refused'));
 """
 _AGAIN = """
 UPDATE decision SET times = times + 1, last = ? WHERE id = (SELECT max(id) FROM decision WHERE project = ?)
@@ -97,7 +97,7 @@ class State:
         with self._database() as database:
             spent = database.execute(
                 f"SELECT 1 FROM run WHERE project = ? AND version = ? AND asked IN {ALERTS!r}"  # noqa: S608
-                " AND (outcome IS NULL OR outcome IN ('promoted', 'refused'))",
+                " AND (outcome IS NULL OR outcome IN ('promoted', 'waiting', 'refused'))",
                 (project, version),
             ).fetchone()
             starts = database.execute(

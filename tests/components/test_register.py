@@ -157,6 +157,20 @@ def test_again_changes_nothing(settings: Settings, passing: Bundle) -> None:
     assert len(runs(settings)) == 1
 
 
+def test_the_card_is_written_for_whoever_ran_it_also_of_a_standing_champion_and_of_a_refused_one(
+    settings: Settings, passing: Bundle, tmp_path: Path
+) -> None:
+    cards = [tmp_path / name for name in ("first", "again", "refused")]
+    for card in cards[:2]:
+        assert register(toy_project(), passing.folder, [], "", card_page=card) == "1"
+    refused = certify(toy_bundle(tmp_path / "bad", payload="worse"), champion=_at(settings), reason="too low")
+    with pytest.raises(GateError, match="too low"):
+        register(toy_project(), refused.folder, [], "1", card_page=cards[2])
+    assert cards[0].read_text().startswith("<!doctype")
+    assert cards[0].read_text() == cards[1].read_text()
+    assert "REFUSED" in cards[2].read_text()
+
+
 def test_a_refused_candidate_is_challenger_and_says_why(settings: Settings, passing: Bundle, tmp_path: Path) -> None:
     register(toy_project(), passing.folder, [], "")
     reason = "roc_auc is 0.61, 0.7 is required"

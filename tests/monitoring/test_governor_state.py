@@ -57,7 +57,8 @@ def test_the_same_refusal_again_is_counted_not_repeated(state: State) -> None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "retrained"), [("promoted", True), ("refused", True), ("failed", False), ("lost", False)]
+    ("outcome", "retrained"),
+    [("promoted", True), ("waiting", True), ("refused", True), ("failed", False), ("lost", False)],
 )
 def test_only_what_the_gate_judged_was_the_retraining_of_a_version(
     state: State, outcome: Outcome, retrained: bool

@@ -6,6 +6,9 @@ from kfp import dsl
 from evenkeel.certificate import Certificate, Check, Interval
 from evenkeel.config import load_project
 from pipelines.closing import certificate_of, closing_table, keep_reports
+from pipelines.local import Stage
+from pipelines.parameters import TARGETS
+from pipelines.words import words
 
 CERTIFICATE = Certificate(
     project="tumours",
@@ -52,6 +55,19 @@ def test_the_table_says_what_came_of_the_run(repository: Path, tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize("target", sorted({*TARGETS} - {"local", "none"}))
+def test_a_rollout_elsewhere_is_told_too_with_where_to_look_next(target: str, repository: Path) -> None:
+    project = load_project(repository / "conf" / "tumours.yaml")
+    outputs = {f"deploy-{target}": {"Output": "version 7 serves all"}}
+    assert closing_table(project, outputs, None, []) == [
+        "  release      version 7 serves all",
+        f"  next         make status PROJECT=tumours TARGET={target}",
+    ]
+    assert (
+        words(Stage(f"deploy-{target}", "", Path(), outputs=outputs[f"deploy-{target}"]), "") == "version 7 serves all"
+    )
+
+
 def test_a_run_that_failed_early_has_a_short_table(repository: Path) -> None:
     project = load_project(repository / "conf" / "tumours.yaml")
     assert certificate_of({}) is None
@@ -59,12 +75,22 @@ def test_a_run_that_failed_early_has_a_short_table(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("ended_well", [True, False])
-def test_reports_are_kept_at_their_place_also_those_of_a_box_that_failed(ended_well: bool, tmp_path: Path) -> None:
-    page = tmp_path / "run" / "pipeline-1" / "validate" / "page"
+@pytest.mark.parametrize(
+    ("box", "output", "name"),
+    [
+        ("validate", "page", "validation.html"),
+        ("evaluate", "page", "evaluation.html"),
+        ("register", "card", "card.html"),
+    ],
+)
+def test_reports_are_kept_at_their_place_also_those_of_a_box_that_failed(
+    ended_well: bool, box: str, output: str, name: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "run" / "pipeline-1" / box / output
     page.parent.mkdir(parents=True)
     page.write_text("<html>")
-    outputs = {"validate": {"page": dsl.HTML(uri=str(page))}} if ended_well else {}
+    outputs = {box: {output: dsl.HTML(uri=str(page))}} if ended_well else {}
 
     place = tmp_path / "reports"
-    assert keep_reports(tmp_path / "run", outputs, place) == [place / "validation.html"]
-    assert (place / "validation.html").read_text() == "<html>"
+    assert keep_reports(tmp_path / "run", outputs, place) == [place / name]
+    assert (place / name).read_text() == "<html>"

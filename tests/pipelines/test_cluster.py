@@ -9,9 +9,10 @@ from kfp import dsl
 from kfp.compiler import Compiler
 
 from evenkeel.settings import Settings
-from pipelines.cluster import ENVIRONMENT, KEYS, PLACES, ROLLOUT, in_cluster
+from pipelines.cluster import ENVIRONMENT, KEYS, PLACES, ROLLOUT, SIGNING, VERIFY, in_cluster, keys, places
 from pipelines.compile import MONITORING, PIPELINE
 from pipelines.gitops import main, write_manifests
+from pipelines.tasks import NEEDS
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -32,8 +33,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
 
     @dsl.pipeline(name="toy")  # type: ignore[untyped-decorator]
     def toy() -> None:
-        for name in ("train", "deploy_kserve", "deploy_ecs"):
-            in_cluster(container(name)())
+        for name in ("train", "evaluate", "deploy_kserve", "deploy_ecs"):
+            in_cluster(container(name)(), hours=6)
 
     path = tmp_path_factory.mktemp("compiled") / "toy.yaml"
     Compiler().compile(toy, str(path))
@@ -56,14 +57,53 @@ def test_environment_comes_from_one_map_and_one_secret(told: dict[str, dict[str,
     assert variables(told["train"], "secretAsEnv", f"secretName={ENVIRONMENT}") == set(KEYS)
 
 
-def test_only_who_deploys_is_told_how(told: dict[str, dict[str, Any]]) -> None:
-    for box in ("deploy-kserve", "deploy-ecs"):
-        assert variables(told[box], "configMapAsEnv", f"configMapName={ENVIRONMENT}") == {*PLACES, *ROLLOUT}
+@pytest.mark.parametrize(
+    ("box", "more"),
+    [
+        ("evaluate", {"EVENKEEL_SIGNING_KEY"}),
+        ("deploy-kserve", {*ROLLOUT}),
+        ("deploy-ecs", {*ROLLOUT, "EVENKEEL_ECS_STACK"}),
+    ],
+)
+def test_each_box_is_told_what_it_needs(box: str, more: set[str], told: dict[str, dict[str, Any]]) -> None:
+    assert variables(told[box], "configMapAsEnv", f"configMapName={ENVIRONMENT}") == {*PLACES, *more}
+    assert variables(told[box], "secretAsEnv", f"secretName={ENVIRONMENT}") == {*keys(box)}
 
 
-def test_only_its_own_box_is_a_deployer(told: dict[str, dict[str, Any]]) -> None:
+def test_only_its_own_box_is_a_deployer_and_only_the_gate_can_sign(told: dict[str, dict[str, Any]]) -> None:
     mounted = {box: [each["secretName"] for each in spec.get("secretAsVolume", [])] for box, spec in told.items()}
-    assert mounted == {"train": [], "deploy-kserve": ["deploy-kserve"], "deploy-ecs": []}
+    assert mounted == {"train": [], "evaluate": [SIGNING], "deploy-kserve": ["deploy-kserve"], "deploy-ecs": []}
+
+
+def test_only_who_deploys_has_the_keys_that_signatures_are_checked_with(told: dict[str, dict[str, Any]]) -> None:
+    mounted = {box: {each["configMapName"] for each in spec.get("configMapAsVolume", [])} for box, spec in told.items()}
+    assert {box for box, maps in mounted.items() if VERIFY in maps} == {"deploy-kserve", "deploy-ecs"}
+
+
+def test_every_setting_is_either_a_boxs_or_known_to_be_none() -> None:
+    """A new setting is decided on here; a variable that no setting has would be read by nobody."""
+    named = {name for box in NEEDS for name in (*places(box), *keys(box)) if name.startswith("EVENKEEL_")}
+    settings = {f"EVENKEEL_{field.upper()}" for field in Settings.model_fields}
+    assert named <= settings
+    assert {name.removeprefix("EVENKEEL_").lower() for name in settings - named} == {
+        "home",  # the image's
+        "workspace",
+        "target",  # a parameter of the pipeline
+        "image",  # whoever submits
+        "monitoring_image",
+        "kfp_host",
+        "kfp_namespace",
+        "kfp_token",
+        "kfp_service_account",
+        "approvers",  # servers and watchers
+        "feast_url",
+        "ledger_salt",
+        "webhook_token",
+        "grafana",  # the doctor
+        "grafana_token",
+        "s3_endpoint",  # AWS_ENDPOINT_URL_S3, which DVC and MLflow know too
+        "kube_context",  # in a pod its own
+    }
 
 
 def test_all_that_it_refers_to_may_be_missing(told: dict[str, dict[str, Any]]) -> None:
@@ -74,7 +114,7 @@ def test_all_that_it_refers_to_may_be_missing(told: dict[str, dict[str, Any]]) -
 
 def test_no_box_is_root(told: dict[str, dict[str, Any]]) -> None:
     contexts = [spec["securityContext"] for spec in told.values()]
-    assert contexts == [{"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}] * 3
+    assert contexts == [{"runAsUser": "10001", "runAsGroup": "10001", "runAsNonRoot": True}] * len(told)
     assert all(int(spec["activeDeadlineSeconds"]) == 6 * 3600 for spec in told.values())
 
 

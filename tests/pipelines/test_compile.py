@@ -14,15 +14,16 @@ from evenkeel.errors import PipelineError
 from pipelines.__main__ import main
 from pipelines.compile import COMPILED, COMPILED_MONITORING, PIPELINE, check_compiled
 from pipelines.monitoring import IMAGE as MONITORING_IMAGE
-from pipelines.parameters import Parameters
+from pipelines.parameters import TARGETS, Parameters
 from pipelines.tasks import NEEDS
 
-BOXES = {"pull", "validate", "split", "search", "train", "evaluate", "register", "deploy-local"}
+DEPLOYMENTS = {"deploy-local", "deploy-kubernetes", "deploy-kserve", "deploy-ecs"}
+BOXES = {"pull", "validate", "split", "search", "train", "evaluate", "register"} | DEPLOYMENTS
 
 
 @pytest.fixture(scope="module")
 def spec() -> PipelineSpec:
-    return json_format.ParseDict(yaml.safe_load(COMPILED.read_text()), PipelineSpec())
+    return json_format.ParseDict(next(yaml.safe_load_all(COMPILED.read_text())), PipelineSpec())
 
 
 def test_the_committed_file_is_what_the_source_compiles_to() -> None:
@@ -32,7 +33,8 @@ def test_the_committed_file_is_what_the_source_compiles_to() -> None:
 
 def test_monitoring_is_one_box_in_its_rooms_image_which_holds_no_kfp() -> None:
     check_compiled(COMPILED_MONITORING)
-    (executor,) = yaml.safe_load(COMPILED_MONITORING.read_text())["deploymentSpec"]["executors"].values()
+    specification, _ = yaml.safe_load_all(COMPILED_MONITORING.read_text())
+    (executor,) = specification["deploymentSpec"]["executors"].values()
     assert executor["container"]["image"] == MONITORING_IMAGE
     assert executor["container"]["command"] == ["python", "-m", "monitoring"]
     assert executor["container"]["args"] == ["check", "{{$.inputs.parameters['project']}}"]
@@ -73,15 +75,22 @@ def test_parameters_are_those_we_pass_all_needed(spec: PipelineSpec) -> None:
 
 def test_what_changes_the_world_outside_is_never_cached(spec: PipelineSpec) -> None:
     tasks = {name: task for name, task in _tasks(spec).items() if name in BOXES}
-    assert {name for name, task in tasks.items() if not task.caching_options.enable_cache} == {
-        "register",
-        "deploy-local",
-    }
+    assert {name for name, task in tasks.items() if not task.caching_options.enable_cache} == {"register"} | DEPLOYMENTS
+
+
+def test_each_target_has_its_box_which_a_kill_does_not_end(spec: PipelineSpec) -> None:
+    conditions = {name: task for name, task in spec.root.dag.tasks.items() if name.startswith("condition-")}
+    found = {task.trigger_policy.condition.rsplit("'", 2)[1] for task in conditions.values()}
+    assert found == set(TARGETS) - {"none"} == {name.removeprefix("deploy-") for name in DEPLOYMENTS}
+    retried = {name for name, task in _tasks(spec).items() if task.retry_policy.max_retry_count}
+    assert retried & DEPLOYMENTS == DEPLOYMENTS - {"deploy-local"}
 
 
 @pytest.mark.parametrize(
     ("parameter", "readers"),
     [
+        ("recipe", {"pull", "validate", "split", "search"}),
+        ("project", BOXES - {"pull", "validate", "split", "search"}),
         ("code_version", {"pull", "train"}),
         ("champion_version", {"evaluate", "register"}),
         ("champion_digest", {"evaluate"}),
@@ -92,10 +101,11 @@ def test_what_changes_the_world_outside_is_never_cached(spec: PipelineSpec) -> N
 def test_what_would_renew_the_cache_reaches_only_the_boxes_it_is_about(
     spec: PipelineSpec, parameter: str, readers: set[str]
 ) -> None:
+    known = {parameter, f"pipelinechannel--{parameter}"}  # the second: inside of loops and conditions
     found = {
         name
         for name, task in _tasks(spec).items()
-        if any(value.component_input_parameter == parameter for value in task.inputs.parameters.values())
+        if any(value.component_input_parameter in known for value in task.inputs.parameters.values())
     }
     assert found & BOXES == readers
 
@@ -114,7 +124,7 @@ def test_the_pages_and_figures_have_the_types_that_kubeflow_shows(spec: Pipeline
         for name, component in spec.components.items()
         for output, artifact in component.output_definitions.artifacts.items()
     }
-    assert outputs["validate", "page"] == outputs["evaluate", "page"] == "HTML"
+    assert outputs["validate", "page"] == outputs["evaluate", "page"] == outputs["register", "card"] == "HTML"
     assert outputs["evaluate", "metrics"] == "Metrics"
     assert outputs["evaluate", "curves"] == "ClassificationMetrics"
     assert outputs["train", "model"] == outputs["evaluate", "certified"] == "Model"

@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,9 +18,10 @@ from evenkeel.settings import read_settings
 from evenkeel.versions import read_pointer
 from monitoring.__main__ import main as monitor
 from monitoring.governor.place import open_state
-from pipelines import kubeflow, submit
-from pipelines.__main__ import REFUSED, main
+from pipelines import submit
+from pipelines.__main__ import REFUSED, WAITING, main
 from pipelines.compile import COMPILED, MONITORING, PIPELINE
+from pipelines.tasks import NEEDS
 from tests.monitoring import windows
 from tests.pipelines.fake_kfp import FakeKfp, fake_kfp
 
@@ -139,14 +141,55 @@ def test_what_is_submitted_is_the_compiled_file_with_image_parameters_and_names(
 
     (run,) = fake.runs.values()
     (experiment,) = fake.experiments.values()
-    expected = yaml.safe_load(COMPILED.read_text())
+    expected, platform = yaml.safe_load_all(COMPILED.read_text())
     for executor in expected["deploymentSpec"]["executors"].values():
         executor["container"]["image"] = image
-    assert run["pipeline_spec"] == expected
+    assert run["pipeline_spec"] == {"pipeline_spec": expected, "platform_spec": platform}
+    assert "service_account" not in run
     assert experiment["display_name"] == "tumours"
     assert run["runtime_config"]["parameters"]["target"] == "none"
     assert run["runtime_config"]["parameters"]["data_version"] == UNKNOWN
     assert run["runtime_config"]["parameters"]["workers"] == [0, 1]
+
+
+def test_the_runs_service_account_and_the_projects_stages_are_sent(
+    workspace: Path, fake: FakeKfp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENKEEL_KFP_SERVICE_ACCOUNT", "trainer")
+    with (workspace / "conf" / "tumours.yaml").open("a") as conf:
+        conf.write("stages:\n  train: {memory: 16Gi}\n  monitor: {memory: 3Gi}\n")
+    without_data(workspace)
+    with pytest.raises(PipelineError):
+        submit.submit("tumours", target="none", poll_seconds=0.1)
+    submit.schedule("tumours", target=None, cron="0 0 3 * * *")
+    submit.schedule_monitoring("tumours", cron=None)
+
+    sent = [*fake.runs.values(), *fake.recurring.values()]
+    assert [each["service_account"] for each in sent] == ["trainer"] * 3
+    assert [_memory(each) for each in sent] == [{"train": "16Gi"}, {"train": "16Gi"}, {"monitor": "3Gi"}]
+
+
+def _memory(sent: dict[str, Any]) -> dict[str, str]:
+    """Box -> its limit, where it is another than the pipeline's own."""
+    executors = sent["pipeline_spec"]["pipeline_spec"]["deploymentSpec"]["executors"].items()
+    limits = {
+        name.removeprefix("exec-"): each["container"]["resources"]["resourceMemoryLimit"] for name, each in executors
+    }
+    return {box: limit for box, limit in limits.items() if limit != NEEDS[box].memory}
+
+
+@pytest.mark.loop
+def test_a_deployment_that_waits_for_approval_is_no_failure(
+    workspace: Path, fake: FakeKfp, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVENKEEL_ENVIRONMENT", "production")
+    with (workspace / "conf" / "tumours.yaml").open("a") as conf:
+        conf.write("promotion:\n  production: {approvals: 1}\n")
+
+    assert main(["submit", "tumours"]) == WAITING
+    told = capsys.readouterr()
+    assert "deploy-local  failed" in told.out
+    assert "waiting for approval: tumours version 1" in told.err
 
 
 def test_a_cancelled_run_ends_the_wait(workspace: Path, fake: FakeKfp) -> None:
@@ -173,11 +216,6 @@ def test_a_gateway_that_fails_for_good_does(workspace: Path, fake: FakeKfp) -> N
     fake.failing = 1000
     with pytest.raises(PipelineError, match="503"):
         submit.submit("tumours", target=None, poll_seconds=0.01)
-
-
-def test_no_cache_reaches_every_box(tmp_path: Path) -> None:
-    with kubeflow.package(COMPILED, "image", cached=False) as path:
-        assert "enableCache: true" not in path.read_text()
 
 
 def test_schedule_creates_then_replaces(workspace: Path, fake: FakeKfp, capsys: pytest.CaptureFixture[str]) -> None:
@@ -249,10 +287,10 @@ def test_upload_makes_the_pipeline_then_versions_it_and_never_twice_the_same(
     assert pipeline["display_name"] == PIPELINE
     texts = [version["text"] for version in fake.versions.values()]
     assert len(texts) == 2
-    assert 'image: "another:image"' in texts[1]
+    assert "image: another:image" in texts[1]
     assert main(["upload", "--monitoring"]) == main(["upload", "--monitoring"]) == 0
     assert {each["display_name"] for each in fake.pipelines.values()} == {PIPELINE, MONITORING}
-    assert 'image: "evenkeel-monitoring:latest"' in [version["text"] for version in fake.versions.values()][2]
+    assert "image: evenkeel-monitoring:latest" in [version["text"] for version in fake.versions.values()][2]
 
 
 def test_the_token_is_sent_and_never_told(
