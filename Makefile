@@ -151,6 +151,10 @@ test: $(READY) ## all tests but the whole loop's and the cluster's
 test-loop: $(READY) ## the whole loop end to end: demo, drill, pipelines to their last box (minutes)
 	@$(PY) -m pytest -q -m loop $(ARGS)
 
+.PHONY: test-engines
+test-engines: $(READY) ## Great Expectations, Feast and Weights & Biases in a place of their own (docs/engines.md)
+	@tools/engines && .evenkeel/engines/bin/python -m pytest -q -n 2 --dist loadfile tests/engines $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: $(READY) ## tests on a real Kubernetes API server; its first build takes minutes
 	@tools/cluster-tools >/dev/null && $(PY) -m pytest -q -m cluster tests/cluster $(ARGS)

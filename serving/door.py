@@ -61,6 +61,9 @@ AnyEntry = Entry | SingleEntry
 class Door:
     """A project's contract, compiled to one checker per feature column."""
 
+    waits = False
+    """Whether it asks somebody else, so that the event loop must not wait for it."""
+
     def __init__(self, project: Project) -> None:
         self.features = tuple(project.feature_columns)
         self.checkers = {name: CHECKERS[column.type](name, column) for name, column in project.feature_columns.items()}

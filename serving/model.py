@@ -36,7 +36,7 @@ class Model:
     classes: tuple[str | int | bool, ...]
     class_texts: tuple[str, ...]
     row_encoder: RowEncoder | None
-    """None where the model has texts."""
+    """None where the model has texts or computed features."""
 
     @property
     def manifest(self) -> Manifest:
@@ -107,7 +107,7 @@ def load_model(
         since=dt.datetime.now(dt.UTC),
         classes=bundle.manifest.classes,
         class_texts=tuple(label_text(value) for value in bundle.manifest.classes),
-        row_encoder=None if predictor.encoder.texts else RowEncoder(predictor.encoder),
+        row_encoder=None if predictor.encoder.whole_columns else RowEncoder(predictor.encoder),
     )
 
 

@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -32,8 +33,9 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     slot = Slot()
     metrics = Metrics(_registry(), follows=bool(options.follow))
     metrics.ready.set_function(lambda: slot.ready)
+    equip = _equipment(settings, metrics)
     if not options.follow:
-        slot.model = _load(options, settings)
+        slot.model = equip(_load(options, settings))
         metrics.switched(slot.model)
     keys = Keys(options.keys) if options.keys else None
     shadow_model = _shadow(options, settings)
@@ -57,7 +59,7 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
             ledger.close(max(1.0, options.grace / 2))
 
     server = Server(gate, drain=options.drain, grace=options.grace / 2, on_leave=leave)
-    follower = _follower(options, settings, slot, metrics) if options.follow else None
+    follower = _follower(options, settings, slot, metrics, equip) if options.follow else None
     settle_memory()
     host, port = listener.getsockname()[:2]
     _log.info("listening", extra={"host": host, "port": port, "model": slot.model and slot.model.name})
@@ -94,13 +96,25 @@ def _shadow(options: argparse.Namespace, settings: Settings) -> Model | None:
 
 
 def _warned(model: Model, options: argparse.Namespace, settings: Settings) -> Model:
-    """The model; where the ledger would hash its columns without a salt, a warning that says so."""
+    """The model, and a warning where the ledger would hash without a salt, or features cannot be looked up."""
     columns = model.project.contract.columns
     hashed = [name for name, column in columns.items() if column.sensitive == "hash"]
     if hashed and options.ledger != "none" and settings.ledger_salt is None:
         told = {"columns": hashed, "setting": "EVENKEEL_LEDGER_SALT"}
         _log.warning("columns are hashed without a salt: who reads the ledger can guess short values", extra=told)
+    if model.project.features.feast is not None and settings.feast_url is None:
+        told = {"service": model.project.features.feast.service, "setting": "EVENKEEL_FEAST_URL"}
+        _log.warning("no feature server is configured: requests must bring all features", extra=told)
     return model
+
+
+def _equipment(settings: Settings, metrics: Metrics) -> Callable[[Model], Model]:
+    """What gives a model that takes features from a store the way to it."""
+    if settings.feast_url is None:
+        return lambda model: model
+    from serving.lookup import FeatureServer, with_store  # an HTTP client, which other servers need not hold
+
+    return partial(with_store, FeatureServer(settings.feast_url, metrics.registry))
 
 
 def _listen(options: argparse.Namespace) -> socket.socket:
@@ -117,9 +131,14 @@ def _ledger(options: argparse.Namespace, settings: Settings, metrics: Metrics) -
     return Ledger(options.ledger, metrics, salt=salt, interval=options.ledger_interval)
 
 
-def _follower(options: argparse.Namespace, settings: Settings, slot: Slot, metrics: Metrics) -> Follower:
+def _follower(
+    options: argparse.Namespace, settings: Settings, slot: Slot, metrics: Metrics, equip: Callable[[Model], Model]
+) -> Follower:
     source = Source(options.follow, Path(settings.home) / "serving" / "bundles")
-    load = partial(_load_release, options, settings)
+
+    def load(release: Release, folder: Path) -> Model:
+        return equip(_load_release(options, settings, release, folder))
+
     return Follower(source, slot, metrics, load, options.interval)
 
 

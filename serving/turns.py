@@ -17,6 +17,8 @@ _SLICE = 0.001
 """Seconds of work after which the event loop looks for new requests."""
 _BESIDE = 1 << 16
 """Bytes of a body from which a request is answered beside the loop: ONNX Runtime lets go of the interpreter."""
+_LOOKUPS = 16
+"""Requests at once whose features are looked up."""
 
 Later = Callable[[Reply], None]
 
@@ -29,6 +31,7 @@ class Turns:
         self._loop = asyncio.get_running_loop()
         self._beside = ThreadPoolExecutor(1, "predict")
         self._pages = ThreadPoolExecutor(1, "pages")
+        self._lookups = ThreadPoolExecutor(_LOOKUPS, "lookups")
         self._waiting: deque[tuple[Call, Later]] = deque()
         self._working = False
         """Whether the model has worked in this round of the loop, or is going to in the next."""
@@ -49,6 +52,9 @@ class Turns:
         if route.aside or call.size > _BESIDE or call.query:
             self._answer_in(self._pages if route.aside else self._beside, call, later)
             return None
+        if (model := self._gate.slot.model) is not None and model.door.waits:
+            self._answer_in(self._lookups, call, later)
+            return None
         if not self._working:
             self._working = True
             self._until = time.perf_counter() + _SLICE
@@ -62,6 +68,7 @@ class Turns:
         """Let go of the threads."""
         self._beside.shutdown(wait=False)
         self._pages.shutdown(wait=False)
+        self._lookups.shutdown(wait=False)
 
     def _next_round(self) -> None:
         if not self._waiting:

@@ -3,10 +3,13 @@
 Where a version is looked for, in this order: the workspace's own file or folder, DVC's cache in the workspace, the
 remote (EVENKEEL_DATA_REMOTE) by id alone, and, where EVENKEEL_DATA_GIT is set, DVC at that repository and revision.
 A pod has only the remote, and that is enough.
+
+Where the project takes features from Feast (``features.feast``), they are joined to the data here.
 """
 
 from pathlib import Path
 
+from components.pull.featurestore import add_features
 from components.pull.repository import Repository
 from evenkeel import digest
 from evenkeel.config import Project
@@ -20,7 +23,8 @@ def pull(project: Project, data_version: str, data: Path) -> str:
     """Write the project's data below the folder ``data``, under its own file names; the version.
 
     ``data_version`` "" is the project's pinned version, else what the pointer says. Raises DataError where the version
-    is nowhere, HashMismatchError where bytes are not what they claim; then nothing is written at ``data``.
+    is nowhere or Feast cannot join, HashMismatchError where bytes are not what they claim; then nothing is written at
+    ``data``.
     """
     settings = read_settings()
     version = resolve_version(project, data_version)
@@ -34,6 +38,8 @@ def pull(project: Project, data_version: str, data: Path) -> str:
                 f" remote {settings.remote}; run make data-push where the data is, or set EVENKEEL_DATA_REMOTE to the"
                 " remote that has it"
             )
+        if project.features.feast is not None:
+            add_features(folder, project, project.features.feast, settings.workspace)
     return version
 
 

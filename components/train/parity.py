@@ -115,7 +115,7 @@ def _answers(estimator: BaseEstimator, matrix: Matrix, classes: int) -> FloatArr
 
 def _as_requests(predictor: Predictor, columns: Columns) -> FloatArray:
     """As a server answers requests of one row, which it encodes another way than many."""
-    if predictor.encoder.texts:
+    if predictor.encoder.whole_columns:
         return _one_by_one(predictor, predictor.matrix(columns))
     single = RowEncoder(predictor.encoder)
     cells = zip(*(values.tolist() for values in columns.values()), strict=True)

@@ -46,7 +46,7 @@ def inspect(raw: pa.Table, project: Project) -> Inspection:
 
     A row without a target breaks no rule of its own: it is set aside and told as a warning.
     """
-    checked = check(raw, _without_needed_target(project))
+    checked = check(raw, judged_contract(project))
     target = to_mask(pc.is_valid(checked.table[project.target.column]))
     kept = checked.table.filter(pa.array(~checked.bad & target))
     missing = ~checked.bad & ~target
@@ -62,7 +62,8 @@ def inspect(raw: pa.Table, project: Project) -> Inspection:
     )
 
 
-def _without_needed_target(project: Project) -> Contract:
+def judged_contract(project: Project) -> Contract:
+    """The contract that a project's data is held against: a row without a target breaks no rule by that."""
     name = project.target.column
     target = project.contract.columns[name].model_copy(update={"nullable": True})
     return project.contract.model_copy(update={"columns": {**project.contract.columns, name: target}})

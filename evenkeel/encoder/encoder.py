@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from evenkeel.config.features import DatePart
 from evenkeel.encoder.dates import date_part
 from evenkeel.errors import EncodingError
+from evenkeel.features import derive, require_module
 from evenkeel.prediction import FloatArray
 from evenkeel.text import SparseRows, Vocabulary
 
@@ -81,6 +82,16 @@ class Category(_Fitted):
         return codes, other
 
 
+class Module(BaseModel):
+    """The module that some numbers were computed by (evenkeel.features)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str
+    """Of its file when the encoder was fitted."""
+
+
 class Encoder(BaseModel):
     """Columns -> matrix. The cells stand in blocks: numbers | missing indicators | ordinals | one-hot | terms."""
 
@@ -89,18 +100,27 @@ class Encoder(BaseModel):
     numbers: tuple[Number, ...] = ()
     categories: tuple[Category, ...] = ()
     texts: tuple[Vocabulary, ...] = ()
+    module: Module | None = None
 
     def to_json(self) -> str:
         """As JSON; floats are written so that they read back bit for bit."""
-        return self.model_dump_json(indent=1)
+        return self.model_dump_json(indent=1, exclude={"module"} if self.module is None else None)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """What ``to_json`` wrote. Raises EncodingError where it is something else."""
+        """What ``to_json`` wrote. Raises EncodingError where it is something else, or its module is another here."""
         try:
-            return cls.model_validate_json(text)
+            encoder = cls.model_validate_json(text)
         except ValidationError as exc:
             raise EncodingError(f"not an encoder this version can read: {exc}") from exc
+        if encoder.module is not None:
+            require_module(encoder.module.name, encoder.module.sha256)
+        return encoder
+
+    @property
+    def whole_columns(self) -> bool:
+        """Whether it reads columns as arrays only: ``evenkeel.encoder.row`` has no way for a single row."""
+        return bool(self.texts) or self.module is not None
 
     @cached_property
     def feature_names(self) -> tuple[str, ...]:
@@ -163,6 +183,8 @@ class Encoder(BaseModel):
 
     def _encode_numbers(self, columns: Columns, matrix: FloatArray) -> None:
         plan, count = self._plan, len(self.numbers)
+        if self.module is not None:
+            columns = {**columns, **derive(self.module.name, columns)}
         try:
             block = np.array([self._number(columns, number) for number in self.numbers], np.float64)
         except (TypeError, ValueError) as exc:

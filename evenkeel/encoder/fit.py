@@ -11,7 +11,8 @@ from evenkeel.config.contract import Column, ColumnType
 from evenkeel.config.features import CategoryFeatures, ColumnFeatures, NumericFeatures
 from evenkeel.config.project import Project
 from evenkeel.encoder.dates import date_part
-from evenkeel.encoder.encoder import Category, Columns, Encoder, Number
+from evenkeel.encoder.encoder import Category, Columns, Encoder, Module, Number
+from evenkeel.features import derive, module_digest
 from evenkeel.prediction import FloatArray
 from evenkeel.table import label_text
 from evenkeel.text import fit_vocabulary
@@ -23,7 +24,8 @@ def fit_encoder(
     """The encoder of a project's feature columns, fitted on these rows (as ``to_columns`` makes them).
 
     ``keep_missing`` and ``standardise`` are what ``impute: auto`` and ``scale: auto`` mean for the estimator at hand
-    (see ``evenkeel.learning.fit_encoder_for``). Raises EncodingError where a text column has no term.
+    (see ``evenkeel.learning.fit_encoder_for``). Raises EncodingError where a text column has no term, or
+    ``features.module`` cannot compute.
     """
     features = project.features
     numbers: list[Number] = []
@@ -42,7 +44,13 @@ def fit_encoder(
                 texts.append(fit_vocabulary(name, columns[name], own.text or features.text))
             case _:
                 categories.append(_fit_category(name, column, columns[name], own.category or features.category))
-    return Encoder(numbers=tuple(numbers), categories=tuple(categories), texts=tuple(texts))
+    module = None
+    if features.module is not None:
+        module = Module(name=features.module, sha256=module_digest(features.module))
+        numeric = _resolved(features.numeric, keep_missing=keep_missing, standardise=standardise)
+        computed = derive(features.module, columns)
+        numbers += [_fit_number(Number(column=name), values, numeric) for name, values in computed.items()]
+    return Encoder(numbers=tuple(numbers), categories=tuple(categories), texts=tuple(texts), module=module)
 
 
 def _resolved(settings: NumericFeatures, *, keep_missing: bool, standardise: bool) -> NumericFeatures:

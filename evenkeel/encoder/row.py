@@ -1,6 +1,6 @@
 """A single row, encoded without arrays of one: bit for bit what ``Encoder.encode`` makes of it, in a fifth of the time.
 
-For servers, whose requests mostly have one row. Texts are left to ``Encoder.encode``.
+For servers, whose requests mostly have one row. Texts and computed features are left to ``Encoder.encode``.
 """
 
 import datetime as dt
@@ -27,8 +27,8 @@ class RowEncoder:
     """The encoder's plan for one row at a time."""
 
     def __init__(self, encoder: Encoder) -> None:
-        if encoder.texts:
-            raise ValueError("texts are encoded by Encoder.encode")
+        if encoder.whole_columns:
+            raise ValueError("texts and computed features are encoded by Encoder.encode")
         self._width = encoder.width
         self._numbers = encoder.numbers
         indicated = [i for i, number in enumerate(encoder.numbers) if number.indicator]

@@ -49,22 +49,22 @@ def _log_run(project: str, settings: Settings, candidate: "Candidate", version: 
         finish_timeout=_PATIENCE,
         finish_timeout_raises=True,
     )
-    run = wandb.init(
-        project=project,
-        id=f"{candidate.bundle.digest[:16]}-{candidate.certificate.digest[:16]}",
-        resume="allow",
-        name=f"{candidate.name}-{version.version}",
-        group=candidate.name,
-        notes=candidate.note,
-        config={**candidate.params, "tags": dict(candidate.tags)},
-        dir=settings.home,
-        settings=quiet,
-    )
     try:
+        run = wandb.init(
+            project=project,
+            id=f"{candidate.bundle.digest[:16]}-{candidate.certificate.digest[:16]}",
+            resume="allow",
+            name=f"{candidate.name}-{version.version}",
+            group=candidate.name,
+            notes=candidate.note,
+            config={**candidate.params, "tags": dict(candidate.tags)},
+            dir=settings.home,
+            settings=quiet,
+        )
         run.summary.update({**candidate.metrics, "passed": candidate.certificate.passed, **_link(settings, version)})
-    finally:
         run.finish()
-        wandb.teardown()  # its service, which else outlives us in a worker, with the settings of this run
+    finally:
+        wandb.teardown()  # its service, which else outlives us in a worker and holds on to a run that failed
 
 
 def _link(settings: Settings, version: Version) -> dict[str, str]:
