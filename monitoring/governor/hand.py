@@ -8,14 +8,16 @@ from evenkeel.settings import read_settings
 from monitoring.governor.ask import answer
 from monitoring.governor.decide import Ask
 from monitoring.governor.place import log_file, open_state
-from monitoring.governor.start import REFUSED
+from monitoring.governor.state import Outcome
 
 _LOOK = 0.5
 """Seconds between looks at a run that is waited for."""
+_CODES: dict[Outcome | None, int] = {"refused": 3, "waiting": 4, "failed": 1, "lost": 1}
+"""Exit codes of runs that did not end in a promotion, as ``python -m pipelines run`` has them."""
 
 
 def main(arguments: list[str]) -> int:
-    """0 started (with --wait: promoted), 3 refused by a rule or by the gate, 1 failed."""
+    """0 started (with --wait: promoted), 3 refused by a rule or by the gate, 4 waiting for approval, 1 failed."""
     parser = argparse.ArgumentParser(prog="python -m monitoring retrain", description=__doc__)
     parser.add_argument("project", help="name of a file in conf/, without .yaml")
     parser.add_argument("--reason", required=True, help="why, for the record")
@@ -28,7 +30,7 @@ def main(arguments: list[str]) -> int:
     decision = answer(ask, settings, state, dt.datetime.now(dt.UTC))
     if not decision.started:
         print(f"not started: {decision.rule}: {decision.reason}")
-        return REFUSED
+        return _CODES["refused"]
     run = state.runs(options.project)[-1]
     print(f"started retraining {run.id} of {run.project}; log: {log_file(settings, run.project, run.id)}", flush=True)
     while options.wait and run.ended is None:
@@ -36,4 +38,4 @@ def main(arguments: list[str]) -> int:
         run = state.run(run.id)
     if run.outcome is not None:
         print(f"{run.outcome}: {run.detail}")
-    return {"refused": REFUSED, "failed": 1, "lost": 1}.get(run.outcome or "", 0)
+    return _CODES.get(run.outcome, 0)

@@ -40,7 +40,8 @@ pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 def box(project: str) -> list[str]:
     """Command and arguments of the compiled box, as Kubeflow fills them in."""
-    (executor,) = yaml.safe_load(COMPILED_MONITORING.read_text())["deploymentSpec"]["executors"].values()
+    specification, *_ = yaml.safe_load_all(COMPILED_MONITORING.read_text())
+    (executor,) = specification["deploymentSpec"]["executors"].values()
     container = executor["container"]
     assert container["image"] == PLACEHOLDER
     filled = [word.replace("{{$.inputs.parameters['project']}}", project) for word in container["args"]]
