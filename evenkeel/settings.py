@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Key of the hashes that stand for sensitive columns in the ledger; the same for all servers of a model."""
     webhook_token: SecretStr | None = None
     """Bearer token of the retraining webhook; Alertmanager sends it. Absent: only this machine may ask."""
+    shadow: str | None = None
+    """What a server compares itself with, as its option --shadow; rollouts set it where a step checks disagreement."""
     bundles: str | None = None
     """Where bundles are published for servers elsewhere: s3://bucket/prefix, or a folder that they share."""
     serving_image: str = "evenkeel-serving:latest"

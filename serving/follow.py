@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from evenkeel.bundle import MANIFEST, Manifest
 from evenkeel.certificate import FILE as CERTIFICATE
 from evenkeel.errors import BundleError, EvenkeelError, StorageError
@@ -169,6 +171,30 @@ class Follower:
         kept = self._slot.model.version if self._slot.model else None
         _log.error("a release was not taken up", extra={"error": str(error), "kept": kept})
         return False
+
+
+class ShadowFollower(Follower):
+    """Keeps a second slot at what another record says, as what is current beside a candidate.
+
+    Where that is what is served here, it is not loaded twice. Its failures are logged; they are nobody's alarm.
+    """
+
+    def __init__(
+        self, source: Source, slot: Slot, live: Slot, load: Callable[[Release, Path], Model], interval: float
+    ) -> None:
+        super().__init__(source, slot, Metrics(CollectorRegistry()), load, interval)
+        self._live = live
+
+    async def look(self) -> None:
+        """Not before there is something to be beside."""
+        if self._live.model is not None:
+            await super().look()
+
+    def _ready(self, release: Release) -> Model:
+        live = self._live.model
+        if live is not None and live.bundle.digest == release.digest:
+            return live
+        return super()._ready(release)
 
 
 def load_release(

@@ -15,7 +15,7 @@ def read_options(arguments: list[str] | None, settings: Settings) -> argparse.Na
     _model(parser)
     _place(parser)
     _ledger(parser, settings)
-    _shadow(parser)
+    _shadow(parser, settings)
     options = parser.parse_args(arguments)
     if not 0 <= options.shadow_share <= 1:
         parser.error("--shadow-share is a share: between 0 and 1")
@@ -57,6 +57,11 @@ def _ledger(parser: argparse.ArgumentParser, settings: Settings) -> None:
     parser.add_argument("--ledger-interval", type=float, default=5.0, metavar="S", help="seconds between ledger files")
 
 
-def _shadow(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--shadow", type=Path, metavar="PATH", help="a second bundle that answers in the background")
+def _shadow(parser: argparse.ArgumentParser, settings: Settings) -> None:
+    parser.add_argument(
+        "--shadow",
+        default=settings.shadow,
+        metavar="PATH|RELEASE",
+        help="a second model that answers in the background: a bundle's folder, or a release record (*.json) to follow",
+    )
     parser.add_argument("--shadow-share", type=float, default=1.0, metavar="SHARE", help="share of requests it sees")

@@ -5,7 +5,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from evenkeel.release import Release
 from evenkeel.settings import Settings
 from serving.app import create_app
 from serving.auth import Keys
-from serving.follow import Follower, Source, load_release
+from serving.follow import Follower, ShadowFollower, Source, load_release
 from serving.ledger import Ledger
 from serving.memory import bound_memory, settle_memory
 from serving.metrics import Metrics
@@ -38,10 +38,11 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
         slot.model = equip(_load(options, settings))
         metrics.switched(slot.model)
     keys = Keys(options.keys) if options.keys else None
-    shadow_model = _shadow(options, settings)
+    beside = Slot()
+    beside_follower = _beside(options, settings, slot, beside)
     listener = _listen(options)
     ledger = _ledger(options, settings, metrics)
-    shadow = Shadow(shadow_model, options.shadow_share, metrics, ledger) if shadow_model else None
+    shadow = Shadow(beside, options.shadow_share, metrics, ledger) if options.shadow else None
     gate = create_app(
         slot,
         metrics,
@@ -64,16 +65,16 @@ def run(options: argparse.Namespace, settings: Settings) -> None:
     host, port = listener.getsockname()[:2]
     _log.info("listening", extra={"host": host, "port": port, "model": slot.model and slot.model.name})
     with asyncio.Runner() as runner:
-        runner.run(_serve(server, listener, follower))
+        runner.run(_serve(server, listener, [each for each in (follower, beside_follower) if each is not None]))
 
 
-async def _serve(server: Server, listener: socket.socket, follower: Follower | None) -> None:
-    following = asyncio.create_task(follower.run()) if follower is not None else None
+async def _serve(server: Server, listener: socket.socket, followers: Sequence[Follower]) -> None:
+    following = [asyncio.create_task(each.run()) for each in followers]
     try:
         await server.serve(listener)
     finally:
-        if following is not None:
-            following.cancel()
+        for task in following:
+            task.cancel()
 
 
 def _load(options: argparse.Namespace, settings: Settings) -> Model:
@@ -88,11 +89,19 @@ def _load(options: argparse.Namespace, settings: Settings) -> Model:
     return _warned(model, options, settings)
 
 
-def _shadow(options: argparse.Namespace, settings: Settings) -> Model | None:
-    """The second model: it needs no certificate, since it answers nobody, but a signature like every other."""
-    if not options.shadow:
+def _beside(options: argparse.Namespace, settings: Settings, live: Slot, slot: Slot) -> ShadowFollower | None:
+    """Fill the slot of the second model, or say who keeps it filled.
+
+    It needs no certificate, since it answers nobody, but a signature like every other.
+    """
+    if options.shadow is None:
         return None
-    return load_model(options.shadow, allow_uncertified=True, verify_keys=settings.verify_keys)
+    if not options.shadow.endswith(".json"):
+        slot.model = load_model(Path(options.shadow), allow_uncertified=True, verify_keys=settings.verify_keys)
+        return None
+    source = Source(options.shadow, Path(settings.home) / "serving" / "beside")
+    load = partial(load_release, name=None, allow_uncertified=True, verify_keys=settings.verify_keys)
+    return ShadowFollower(source, slot, live, load, options.interval)
 
 
 def _warned(model: Model, options: argparse.Namespace, settings: Settings) -> Model:

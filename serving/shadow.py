@@ -18,7 +18,7 @@ from serving.door import AnyEntry
 from serving.http import Call
 from serving.ledger import Ledger
 from serving.metrics import Metrics
-from serving.model import Model
+from serving.model import Slot
 from serving.record import Prediction as Record
 
 _log = logging.getLogger("evenkeel.shadow")
@@ -34,8 +34,8 @@ _CLOSE = 0.01
 class Shadow:
     """Runs the shadow model in one thread of its own."""
 
-    def __init__(self, model: Model, share: float, metrics: Metrics, ledger: Ledger | None) -> None:
-        self._model = model
+    def __init__(self, slot: Slot, share: float, metrics: Metrics, ledger: Ledger | None) -> None:
+        self._slot = slot
         self._share = share
         self._metrics = metrics
         self._ledger = ledger
@@ -72,9 +72,12 @@ class Shadow:
         if time.perf_counter() - call.started > _STALE:
             self._metrics.shadow.labels("skipped").inc()
             return
+        model = self._slot.model
+        if model is None or model.bundle.digest == answer.model.bundle.digest:
+            return  # none yet, or what is followed has become what is served: nothing to compare
         started = time.perf_counter()
         try:
-            prediction = self._model.predict(entry)
+            prediction = model.predict(entry)
             self._compare(answer, prediction)
         except Exception:
             # Whatever a model under trial does, the next request is another chance, and the caller has an answer.
@@ -84,7 +87,7 @@ class Shadow:
         latency = (time.perf_counter() - started) * 1000
         self._metrics.shadow.labels("answered").inc()
         if self._ledger is not None:
-            told = Answer(answer.id, self._model, prediction, [])
+            told = Answer(answer.id, model, prediction, [])
             self._ledger.log(Record(told, entry, time.time_ns(), latency, call.request_id, SHADOW), entry.rows)
 
     def _compare(self, answer: Answer, shadow: Prediction) -> None:

@@ -15,6 +15,7 @@ import datetime as dt
 from evenkeel.bundle import MANIFEST, SIGNATURE, Bundle
 from evenkeel.certificate import FILE as CERTIFICATE
 from evenkeel.certificate import Certificate
+from evenkeel.config.operation import Serving
 from evenkeel.release import Release
 from evenkeel.storage import copy_out, delete, exists, read_bytes, write_bytes
 
@@ -63,16 +64,23 @@ def record_uri(release: Release, root: str) -> str:
 
 def announce(release: Release, root: str) -> None:
     """Say that this release is current now. Raises StorageError."""
-    write_bytes(_current_uri(release.project, root), _text(release))
+    write_bytes(current_uri(release.project, root), _text(release))
 
 
 def withdraw(project: str, root: str) -> None:
     """Say that nothing is current any more. Raises StorageError."""
-    delete(_current_uri(project, root))
+    delete(current_uri(project, root))
 
 
-def _current_uri(project: str, root: str) -> str:
+def current_uri(project: str, root: str) -> str:
+    """Where the record of what is current lies."""
     return f"{root.rstrip('/')}/{project}/release.json"
+
+
+def shadow_of(serving: Serving, project: str, root: str) -> str | None:
+    """What a version's servers compare themselves with, where a step of the rollout asks: whatever is current."""
+    asked = any("disagreement" in step.checks for step in serving.rollout)
+    return current_uri(project, root) if asked else None
 
 
 def _text(release: Release) -> bytes:

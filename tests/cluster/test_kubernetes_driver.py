@@ -290,7 +290,6 @@ def test_everything_that_is_missing_is_told_at_once(field: Field) -> None:
     assert {problem.code for problem in found if problem.blocking} == {
         "E-K8S-BUNDLES",
         "E-K8S-PROMETHEUS",
-        "E-SHADOW",
         "E-K8S-ACCOUNT",
     }
     warnings = {problem.code: problem.message for problem in found if not problem.blocking}

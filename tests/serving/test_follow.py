@@ -14,9 +14,9 @@ from moto.server import ThreadedMotoServer
 
 from evenkeel.bundle import Bundle, open_bundle
 from evenkeel.targets.local import LocalTarget
-from serving.follow import Follower, Source, load_release
+from serving.follow import Follower, ShadowFollower, Source, load_release
 from serving.metrics import Metrics
-from serving.model import Slot
+from serving.model import Model, Slot, load_model
 from tests.serving.bundles import certify, make_bundle, make_project
 from tests.serving.running import free_port
 
@@ -178,3 +178,25 @@ def test_releases_come_from_s3(
     assert slot.model is not None
     assert slot.model.bundle.digest == bundle.digest
     assert reloads(metrics, "switched") == 1
+
+
+def test_a_shadow_follows_what_is_current_and_rests_when_that_is_itself(
+    tmp_path: Path, bundle: Bundle, better: Bundle
+) -> None:
+    """A candidate's server beside what is current: until the candidate is current."""
+    live, slot = Slot(), Slot()
+    record = release(tmp_path, bundle, "1")
+    load = partial(load_release, name=None, allow_uncertified=True)
+    following = ShadowFollower(Source(str(record), tmp_path / "beside"), slot, live, load, interval=0.01)
+
+    def followed() -> Model | None:
+        asyncio.run(following.look())
+        return slot.model
+
+    assert followed() is None  # nothing is served here yet that could be compared
+    live.model = load_model(better.folder, version="2")
+    current = followed()
+    assert current is not None
+    assert current.bundle.digest == bundle.digest
+    release(tmp_path, better, "2")
+    assert followed() is live.model  # not loaded twice

@@ -9,7 +9,7 @@ from typing import Any
 
 from evenkeel.config.project import Project
 from evenkeel.release import Release
-from evenkeel.rollout.publish import record_uri
+from evenkeel.rollout.publish import record_uri, shadow_of
 from evenkeel.settings import Settings
 from evenkeel.targets.ecs.size import fargate_size
 from evenkeel.targets.ecs.stack import Stack
@@ -70,7 +70,7 @@ class Renderer:
     def render(self, project: Project, release: Release) -> dict[str, Any]:
         """What RegisterTaskDefinition takes, but for tags. Raises ValueError where no Fargate task is large enough."""
         size = fargate_size(project.serving.resources)
-        containers = [self._prepare(), self._server(release)]
+        containers = [self._prepare(), self._server(project, release)]
         if self.stack.metrics_remote_write:
             containers.append(self._collector())
         return {
@@ -97,13 +97,14 @@ class Renderer:
             "secrets": secret,
         }
 
-    def _server(self, release: Release) -> dict[str, Any]:
+    def _server(self, project: Project, release: Release) -> dict[str, Any]:
         salt = self.stack.ledger_salt_secret
+        environment = self._environment(project, release)
         return {
             **self._container(SERVER, self.settings.serving_image, essential=True),
             "user": USER,
             "command": self._command(release),
-            "environment": [{"name": name, "value": value} for name, value in self._environment(release).items()],
+            "environment": [{"name": name, "value": value} for name, value in environment.items()],
             "secrets": [{"name": "EVENKEEL_LEDGER_SALT", "valueFrom": salt}] if salt else [],
             "mountPoints": _mounted("/data", "/tmp"),  # noqa: S108  a path in the container
             "portMappings": [{"name": "http", "containerPort": PORT, "protocol": "tcp"}],
@@ -153,9 +154,10 @@ class Renderer:
         follow = ["--follow", record, "--interval", str(_LOOK_SECONDS)]
         return [*follow, "--host", "0.0.0.0", "--port", str(PORT), *keys]  # noqa: S104  a container's own network
 
-    def _environment(self, release: Release) -> dict[str, str]:
+    def _environment(self, project: Project, release: Release) -> dict[str, str]:
         """Where things are for the server, and for people and this driver what it serves."""
         endpoint = self.settings.s3_endpoint
+        shadow = shadow_of(project.serving, release.project, str(self.settings.bundles))
         return {
             "EVENKEEL_BUNDLE_DIGEST": release.digest,
             "EVENKEEL_CERTIFICATE_DIGEST": release.certificate,
@@ -165,6 +167,7 @@ class Renderer:
             "EVENKEEL_PROJECT": release.project,
             "EVENKEEL_RELEASE_RECORD": record_uri(release, str(self.settings.bundles)),
             **({"EVENKEEL_S3_ENDPOINT": endpoint} if endpoint else {}),
+            **({"EVENKEEL_SHADOW": shadow} if shadow else {}),
         }
 
 

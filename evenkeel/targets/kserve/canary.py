@@ -8,7 +8,7 @@ The candidate is asked alone by a route of ours, ``<project>-versions``.
 from dataclasses import dataclass
 
 from evenkeel.cluster import KINDS, Cluster, Object
-from evenkeel.config.operation import Resources
+from evenkeel.config.operation import Serving
 from evenkeel.config.project import Project
 from evenkeel.release import Release
 from evenkeel.rollout.driver import Endpoint, Problem
@@ -31,10 +31,10 @@ class Canary:
     cluster: Cluster
     settings: Settings
 
-    def make(self, resources: Resources, release: Release) -> Object:
+    def make(self, serving: Serving, release: Release) -> Object:
         """The predictor as the stable one; a canary may not scale."""
-        named = {"name": _named(release), **render_predictor(resources, release, self.settings)}
-        return {**named, **strategy(), **scaling(resources)}
+        named = {"name": _named(release), **render_predictor(serving, release, self.settings)}
+        return {**named, **strategy(), **scaling(serving.resources)}
 
     def render(self, share: Share) -> list[Object]:
         """The InferenceService, and the route that leads to each version by its header."""

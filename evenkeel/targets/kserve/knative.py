@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evenkeel.cluster import KINDS, Cluster, Object
-from evenkeel.config.operation import Resources
+from evenkeel.config.operation import Serving
 from evenkeel.config.project import Project
 from evenkeel.errors import RolloutError
 from evenkeel.release import Release
@@ -38,11 +38,11 @@ class Knative:
     cluster: Cluster
     settings: Settings
 
-    def make(self, resources: Resources, release: Release) -> Object:
+    def make(self, serving: Serving, release: Release) -> Object:
         """The predictor; none at all may run where the project says 0."""
-        predictor = render_predictor(resources, release, self.settings)
+        predictor = render_predictor(serving, release, self.settings)
         allowed = {name: value for name, value in predictor.items() if name not in _NOT_OF_KNATIVE}
-        return {**allowed, "minReplicas": resources.min_replicas, "maxReplicas": resources.max_replicas}
+        return {**allowed, "minReplicas": serving.resources.min_replicas, "maxReplicas": serving.resources.max_replicas}
 
     def render(self, share: Share) -> list[Object]:
         """One InferenceService of the newest version."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from evenkeel.bundle import Bundle
 from evenkeel.cluster import Cluster, Object
-from evenkeel.config.operation import Resources
+from evenkeel.config.operation import Serving
 from evenkeel.config.project import Project
 from evenkeel.errors import RolloutError, WorkloadError
 from evenkeel.release import Release
@@ -45,7 +45,7 @@ class Share:
 class Mode(Protocol):
     """One of KServe's ways to split traffic."""
 
-    def make(self, resources: Resources, release: Release) -> Object:
+    def make(self, serving: Serving, release: Release) -> Object:
         """What the record keeps of one version, so that it can be rendered again when only its share changes."""
         ...
 
@@ -174,7 +174,7 @@ class ManagedDriver:
 
     def _wanted(self, project: Project, release: Release) -> Share:
         share = self._read(project.name)[1]
-        routing, made = share.routing, self.mode.make(project.serving.resources, release)
+        routing, made = share.routing, self.mode.make(project.serving, release)
         if is_same(routing.current, release) and routing.candidate is None:
             routing = replace(routing, weight=100)
         elif not (is_same(routing.current, release) or is_same(routing.candidate, release)):

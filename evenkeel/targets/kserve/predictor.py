@@ -5,7 +5,7 @@ new pods, so the journal and the shares never stand there.
 """
 
 from evenkeel.cluster import Object
-from evenkeel.config.operation import Resources
+from evenkeel.config.operation import Resources, Serving
 from evenkeel.digest import json_digest
 from evenkeel.errors import RolloutError
 from evenkeel.release import Release
@@ -29,7 +29,7 @@ MODE = "serving.kserve.io/deploymentMode"
 """Annotation, always written: charts and code of KServe differ in the default."""
 
 
-def render_predictor(resources: Resources, release: Release, settings: Settings) -> Object:
+def render_predictor(serving: Serving, release: Release, settings: Settings) -> Object:
     """The predictor of one version, without what scales it. Raises RolloutError where KServe could not fetch it."""
     if not release.bundle.startswith("s3://"):
         raise RolloutError(
@@ -49,8 +49,8 @@ def render_predictor(resources: Resources, release: Release, settings: Settings)
             "runtime": RUNTIME,
             "protocolVersion": "v2",
             "storageUri": release.bundle,
-            "resources": quantities(resources),
-            "env": environment(release, settings),
+            "resources": quantities(serving.resources),
+            "env": environment(serving, release, settings),
         },
     }
     return {**predictor, "annotations": {DIGEST: release.digest, APPLIED: json_digest(predictor)}}

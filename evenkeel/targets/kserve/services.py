@@ -36,8 +36,8 @@ class InferenceServices:
 
     def render(self, project: Project, release: Release) -> list[Object]:
         """The InferenceService, and a disruption budget for its pods, which KServe does not make."""
-        resources = project.serving.resources
-        predictor = {**render_predictor(resources, release, self.settings), **strategy(), **self._scaling(project)}
+        rendered = render_predictor(project.serving, release, self.settings)
+        predictor = {**rendered, **strategy(), **self._scaling(project)}
         metadata = {
             "name": workload(release),
             "namespace": self.settings.namespace,

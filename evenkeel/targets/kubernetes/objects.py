@@ -5,10 +5,11 @@ by the immutable record of the release. Replicas belong to the autoscaler; they 
 """
 
 from evenkeel.cluster import KINDS, Object
-from evenkeel.config.operation import Resources
+from evenkeel.config.operation import Resources, Serving
 from evenkeel.config.project import Project
 from evenkeel.digest import json_digest
 from evenkeel.release import Release
+from evenkeel.rollout.publish import shadow_of
 from evenkeel.settings import Settings
 from evenkeel.targets.kubernetes.gateway import PORT
 from evenkeel.targets.kubernetes.routing import release_labels
@@ -84,9 +85,10 @@ def quantities(resources: Resources) -> Object:
     }
 
 
-def environment(release: Release, settings: Settings) -> list[Object]:
+def environment(serving: Serving, release: Release, settings: Settings) -> list[Object]:
     """Where the server finds things, as far as this is known here: the account's ConfigMap and Secret say the rest."""
     given = {
+        "EVENKEEL_SHADOW": shadow_of(serving, release.project, settings.bundles or ""),
         "EVENKEEL_MODEL_VERSION": release.version,
         "EVENKEEL_HOME": "/data",
         "EVENKEEL_LEDGER": settings.ledger if settings.ledger.startswith("s3://") else None,
@@ -102,7 +104,7 @@ def _deployment(project: Project, release: Release, record: str, settings: Setti
         "securityContext": {"runAsNonRoot": True, "runAsUser": UID, "runAsGroup": UID, "fsGroup": UID}
         | {"seccompProfile": {"type": "RuntimeDefault"}},
         "topologySpreadConstraints": spread(release),
-        "containers": [_container(project.serving.resources, release, record, settings)],
+        "containers": [_container(project.serving, release, record, settings)],
         "volumes": [{"name": "data", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}}],
     }
     annotations = {DIGEST: release.digest, APPLIED: json_digest(pod)}
@@ -116,19 +118,19 @@ def _deployment(project: Project, release: Release, record: str, settings: Setti
     return _object("Deployment", release, settings, spec)
 
 
-def _container(resources: Resources, release: Release, record: str, settings: Settings) -> Object:
+def _container(serving: Serving, release: Release, record: str, settings: Settings) -> Object:
     options = ["--follow", record, "--interval", str(FOLLOW_SECONDS), "--host", "0.0.0.0"]  # noqa: S104  in a pod
     return {
         "name": CONTAINER,
         "image": settings.serving_image,
         "args": [*options, "--port", str(SERVER_PORT)],
-        "env": environment(release, settings),
+        "env": environment(serving, release, settings),
         "envFrom": [
             {"configMapRef": {"name": ACCOUNT, "optional": True}},
             {"secretRef": {"name": ACCOUNT, "optional": True}},
         ],
         "ports": [{"name": "http", "containerPort": SERVER_PORT}],
-        "resources": quantities(resources),
+        "resources": quantities(serving.resources),
         "startupProbe": {**_probe("/readyz"), "periodSeconds": 5, "failureThreshold": START_TRIES},
         "readinessProbe": {**_probe("/readyz"), "periodSeconds": 5},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10},

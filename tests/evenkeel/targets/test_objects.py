@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evenkeel.config.operation import Resources
+from evenkeel.config.operation import Resources, Serving
 from evenkeel.errors import RolloutError
 from evenkeel.rollout.publish import record_uri
 from evenkeel.targets.kserve.canary import Canary
@@ -86,15 +86,27 @@ def test_a_deployment_is_ready_of_its_own_bundle_only() -> None:
 
 
 def test_kserve_gets_an_immutable_address_and_no_file() -> None:
-    predictor = render_predictor(Resources(), ONE, settings())
+    predictor = render_predictor(Serving(), ONE, settings())
     assert predictor["model"]["storageUri"] == ONE.bundle
     with pytest.raises(RolloutError, match="which KServe cannot fetch: set EVENKEEL_BUNDLES"):
-        render_predictor(Resources(), ONE.model_copy(update={"bundle": "/shared/people"}), settings())
+        render_predictor(Serving(), ONE.model_copy(update={"bundle": "/shared/people"}), settings())
+
+
+def test_servers_compare_themselves_with_what_is_current_where_a_step_asks() -> None:
+    def shadow(serving: Serving) -> list[str]:
+        env = render_predictor(serving, ONE, settings())["model"]["env"]
+        return [each["value"] for each in env if each["name"] == "EVENKEEL_SHADOW"]
+
+    assert shadow(Serving()) == []
+    asked = Serving.model_validate({"rollout": [{"traffic": 0, "checks": ["disagreement"]}]})
+    (uri,) = shadow(asked)
+    assert uri.endswith(f"/{ONE.project}/release.json")
 
 
 def test_a_canary_does_not_scale_and_is_no_larger_than_the_stable_one() -> None:
     mode = Canary(NOWHERE, settings())
-    made = {"1": mode.make(Resources(min_replicas=2), ONE), "2": mode.make(Resources(min_replicas=3), TWO)}
+    two, three = (Serving(resources=Resources(min_replicas=least)) for least in (2, 3))
+    made = {"1": mode.make(two, ONE), "2": mode.make(three, TWO)}
     service = mode.render(Share("people", Routing(ONE, TWO, 10), made))[0]
     (entry,) = service["spec"]["canary"]
     assert entry["trafficPercent"] == 10
@@ -105,7 +117,7 @@ def test_a_canary_does_not_scale_and_is_no_larger_than_the_stable_one() -> None:
 
 def test_knative_may_go_to_zero_and_gets_no_field_that_it_refuses() -> None:
     mode = Knative(NOWHERE, settings())
-    made = mode.make(Resources(min_replicas=0), ONE)
+    made = mode.make(Serving(resources=Resources(min_replicas=0)), ONE)
     assert made["minReplicas"] == 0
     assert not {"securityContext", "topologySpreadConstraints", "terminationGracePeriodSeconds"} & made.keys()
     (service,) = mode.render(Share("people", Routing(candidate=ONE), {"1": made}))
