@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from shutil import rmtree
 from typing import Any
 
 from evenkeel.datasets.insurance import Drift
@@ -173,6 +174,7 @@ def registry_killed(stage: Stage) -> str:
     stage.start_registry()
     there = {"EVENKEEL_TRACKING_URI": stage.url("registry"), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
     known = stage.run_folders()
+    rmtree(stage.settings.home / "cache")  # the same candidate was made before: it must be made anew to have a middle
     words = ("monitoring", "retrain", PROJECT, "--wait", "--reason")
     stage.children.room("retrain", *words, "drill: the registry dies", environment=there)
     wait_until(lambda: stage.is_training(known), "the run to train", TRAINING_SECONDS)
