@@ -8,7 +8,7 @@ import yaml
 
 from evenkeel.doctor.compatibility import SERVERS
 from evenkeel.doctor.finding import Finding
-from evenkeel.doctor.web import MOST_SKEW, Answer, ask
+from evenkeel.doctor.web import MOST_SKEW, Answer, ask, bearer
 from evenkeel.errors import EvenkeelError
 from evenkeel.settings import Settings
 from evenkeel.storage import list_below
@@ -54,23 +54,26 @@ def kubeflow(settings: Settings) -> Iterator[Finding]:
     if not settings.kfp_host:
         yield Finding("kubeflow pipelines", "skip", "EVENKEEL_KFP_HOST is not set: runs are local")
         return
-    token = settings.kfp_token
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    answer = ask(f"{settings.kfp_host.rstrip('/')}/apis/v2beta1/healthz", headers)
-    said = answer.content if isinstance(answer.content, dict) else {}
-    found = str(said.get("tag_name", ""))
-    yield from _reached("kubeflow pipelines", settings.kfp_host, answer, found, "EVENKEEL_KFP_HOST, EVENKEEL_KFP_TOKEN")
+    host, given = settings.kfp_host, "EVENKEEL_KFP_HOST, EVENKEEL_KFP_TOKEN"
+    answer = ask(f"{host.rstrip('/')}/apis/v2beta1/healthz", bearer(settings.kfp_token))
+    if answer.status == 200 and not isinstance(answer.content, dict):
+        yield _stranger("kubeflow pipelines", host, given)
+        return
+    yield from _reached("kubeflow pipelines", host, answer, str(answer.at("tag_name") or ""), given)
 
 
 def prometheus(settings: Settings) -> Iterator[Finding]:
-    """Prometheus answers, has every one of our rules, and scrapes our metrics."""
+    """Prometheus answers, and has every one of our rules."""
     if not settings.prometheus:
         yield Finding("prometheus", "skip", "EVENKEEL_PROMETHEUS is not set: steps of a rollout cannot be checked")
         return
     base = settings.prometheus.rstrip("/")
     answer = ask(f"{base}/api/v1/status/buildinfo")
-    found = answer.content["data"]["version"] if answer.status == 200 and isinstance(answer.content, dict) else ""
-    yield from _reached("prometheus", base, answer, found, "EVENKEEL_PROMETHEUS")
+    found = answer.at("data", "version")
+    if answer.status == 200 and found is None:
+        yield _stranger("prometheus", base, "EVENKEEL_PROMETHEUS")
+        return
+    yield from _reached("prometheus", base, answer, str(found or ""), "EVENKEEL_PROMETHEUS")
     if answer.status == 200:
         yield _rules(settings, ask(f"{base}/api/v1/rules"))
 
@@ -80,10 +83,13 @@ def grafana(settings: Settings) -> Iterator[Finding]:
     if not settings.grafana:
         yield Finding("grafana", "skip", "EVENKEEL_GRAFANA is not set")
         return
-    token = settings.grafana_token
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    answer = ask(f"{settings.grafana.rstrip('/')}/api/search?type=dash-db&limit=5000", headers)
-    yield from _reached("grafana", settings.grafana, answer, "", "EVENKEEL_GRAFANA, EVENKEEL_GRAFANA_TOKEN")
+    given = "EVENKEEL_GRAFANA, EVENKEEL_GRAFANA_TOKEN"
+    url = f"{settings.grafana.rstrip('/')}/api/search?type=dash-db&limit=5000"
+    answer = ask(url, bearer(settings.grafana_token))
+    if answer.status == 200 and not isinstance(answer.content, list):
+        yield _stranger("grafana", settings.grafana, given)
+        return
+    yield from _reached("grafana", settings.grafana, answer, "", given)
     if answer.status == 200:
         there = {each["uid"] for each in answer.content}
         folder = settings.workspace / "monitoring" / "dashboards" / "json"
@@ -96,7 +102,7 @@ def grafana(settings: Settings) -> Iterator[Finding]:
 def _rules(settings: Settings, answer: Answer) -> Finding:
     file = settings.workspace / "monitoring" / "rules" / "evenkeel.rules.yml"
     wanted = _names(file)
-    groups = answer.content["data"]["groups"] if answer.status == 200 else []
+    groups = answer.at("data", "groups") or []
     missing = sorted(wanted - {rule["name"] for group in groups for rule in group["rules"]})
     told = f"all {len(wanted)} rules are loaded" if not missing else f"{len(missing)} not loaded: {', '.join(missing)}"
     return Finding(
@@ -107,6 +113,10 @@ def _rules(settings: Settings, answer: Answer) -> Finding:
 def _names(file: Path) -> set[str]:
     groups = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
     return {str(rule.get("alert") or rule["record"]) for group in groups for rule in group["rules"]}
+
+
+def _stranger(thing: str, url: str, settings: str) -> Finding:
+    return Finding(thing, "fail", f"{url} answers, but not as {thing} does: is it a login page?", f"check {settings}")
 
 
 def _reached(thing: str, url: str, answer: Answer, found: str, settings: str) -> Iterator[Finding]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from pydantic import SecretStr
+
 _SECONDS = 5.0
 MOST_SKEW = 30.0
 """Seconds: signed requests and 'newer than' queries go wrong from there on."""
@@ -30,6 +32,18 @@ class Answer:
             return json.loads(self.body)
         except ValueError:
             return None
+
+    def at(self, *names: str) -> Any:
+        """What lies below these names; None where the answer is not of that shape, as a login page is not."""
+        value = self.content
+        for name in names:
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+
+def bearer(token: SecretStr | None) -> dict[str, str]:
+    """The header that lets us in, where there is a token."""
+    return {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
 
 
 def ask(url: str, headers: dict[str, str] | None = None) -> Answer:

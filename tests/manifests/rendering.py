@@ -29,21 +29,27 @@ def objects_of(text: str) -> list[Object]:
 @functools.cache
 def kustomized(folder: Path) -> list[Object]:
     """What ``kubectl apply -k`` would send."""
-    kubectl = shutil.which("kubectl")
+    kubectl = _built("kubectl") or shutil.which("kubectl")
     if kubectl is None:
-        pytest.skip("kubectl is not on the path: it renders the overlays")
+        pytest.skip("kubectl, which renders the overlays, is neither built (tools/cluster-tools) nor on the path")
     return objects_of(subprocess.run([kubectl, "kustomize", folder], capture_output=True, text=True, check=True).stdout)
 
 
 @functools.cache
 def helm() -> Path:
     """The helm that tools/cluster-tools builds."""
-    script = REPOSITORY / "tools/cluster-tools"
-    folder = subprocess.run([script, "--where"], capture_output=True, text=True, check=True).stdout.strip()
-    built = Path(folder) / "bin/helm"
-    if not built.is_file():
+    built = _built("helm")
+    if built is None:
         pytest.skip("helm is not built: run tools/cluster-tools, which takes minutes")
     return built
+
+
+def _built(tool: str) -> Path | None:
+    """A tool that tools/cluster-tools has built, None where it has not."""
+    script = REPOSITORY / "tools/cluster-tools"
+    folder = subprocess.run([script, "--where"], capture_output=True, text=True, check=True).stdout.strip()
+    built = Path(folder) / "bin" / tool
+    return built if built.is_file() else None
 
 
 def template(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -134,6 +134,15 @@ def test_a_wrong_token_is_told_and_never_shown(serve: Any) -> None:
     assert "wr0ng" not in found.told + found.fix
 
 
+def test_a_login_page_is_told_as_one_and_is_no_traceback(serve: Serve) -> None:
+    paths = ("/api/v1/status/buildinfo", "/api/search", "/apis/v2beta1/healthz")
+    url = serve(dict.fromkeys(paths, (200, "<html>log in</html>")))
+    settings = Settings(workspace=REPOSITORY, prometheus=url, kfp_host=url, grafana=url)
+    for check in (endpoints.prometheus, endpoints.kubeflow, endpoints.grafana):
+        (finding,) = check(settings)
+        assert (finding.verdict, "is it a login page?" in finding.told) == ("fail", True)
+
+
 def test_what_nobody_answers_is_a_failure_with_its_setting(unused: str, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, workspace=REPOSITORY, prometheus=unused, kfp_host=unused, tracking_uri=unused)
     for check, setting in (
