@@ -31,9 +31,17 @@ class Prediction:
 
 def classify(probabilities: FloatArray, threshold: float | None) -> Prediction:
     """Labels from probabilities (n, classes): with a threshold, positive where column 1 reaches it; else the argmax."""
+    if len(probabilities) == 1:
+        return _classify_one(probabilities, threshold)
     labels = probabilities.argmax(axis=1) if threshold is None else (probabilities[:, 1] >= threshold).astype(np.int64)
     rows = np.arange(len(labels))
     return Prediction(probabilities[rows, labels], labels.astype(np.int64), probabilities)
+
+
+def _classify_one(probabilities: FloatArray, threshold: float | None) -> Prediction:
+    """The same for one row, which servers are mostly asked for: arrays of one cost more than what is in them."""
+    label = int(probabilities.argmax() if threshold is None else probabilities[0, 1] >= threshold)
+    return Prediction(probabilities[:, label], np.array([label]), probabilities)
 
 
 def estimate(values: FloatArray, half_width: float | None) -> Prediction:

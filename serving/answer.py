@@ -3,7 +3,6 @@
 import random
 import time
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 from evenkeel.prediction import FloatArray, Prediction
@@ -41,10 +40,10 @@ class Answer:
         return [] if self.prediction.labels is None else [classes[label] for label in self.prediction.labels.tolist()]
 
     def _classes(self, probabilities: FloatArray) -> list[dict[str, Any]]:
-        shares = map(dict, map(zip, repeat(self.model.class_texts), probabilities.tolist()))
+        texts, shares = self.model.class_texts, probabilities.tolist()
         return [
-            {"id": each, "label": label, "probabilities": share}
-            for each, label, share in zip(row_ids(self.id, len(probabilities)), self.labels(), shares, strict=True)
+            {"id": each, "label": label, "probabilities": dict(zip(texts, share, strict=True))}
+            for each, label, share in zip(row_ids(self.id, len(shares)), self.labels(), shares, strict=True)
         ]
 
     def _values(self) -> list[dict[str, Any]]:

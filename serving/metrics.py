@@ -1,12 +1,12 @@
-"""What the server tells Prometheus. Label children of the hot path are looked up once per model."""
+"""What the server tells Prometheus."""
+
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from serving.model import Model
 from serving.problem import Problem
-
-_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-_MODEL = ("model", "model_version")
+from serving.tally import MODEL, Tally
 
 
 class Metrics:
@@ -17,30 +17,20 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry, *, follows: bool = True) -> None:
         self.registry = registry
-        self.requests = Counter(
-            "ml_inference_requests_total", "Inference requests by answer.", (*_MODEL, "code"), registry=registry
-        )
-        self.duration = Histogram(
-            "ml_inference_request_duration_seconds",
-            "From the request's head to its answer.",
-            _MODEL,
-            buckets=_BUCKETS,
-            registry=registry,
-        )
-        self.rows = Counter("ml_inference_rows_total", "Rows answered.", _MODEL, registry=registry)
+        self.tally = Tally(registry)
         self.violations = Counter(
             "ml_contract_violations_total",
             "Values, columns and rows that broke the contract, as far as they were listed.",
-            (*_MODEL, "column", "rule", "outcome"),
+            (*MODEL, "column", "rule", "outcome"),
             registry=registry,
         )
         self.concurrency = Gauge("ml_inference_requests_in_progress", "Requests being answered.", registry=registry)
         self.shed = Counter(
             "ml_inference_shed_total", "Requests refused for load, by reason.", ("reason",), registry=registry
         )
-        self.info = Gauge("ml_model_info", "The model in use.", (*_MODEL, "digest", "data_version"), registry=registry)
+        self.info = Gauge("ml_model_info", "The model in use.", (*MODEL, "digest", "data_version"), registry=registry)
         self.loaded = Gauge(
-            "ml_model_loaded_timestamp_seconds", "Since when the model is in use.", _MODEL, registry=registry
+            "ml_model_loaded_timestamp_seconds", "Since when the model is in use.", MODEL, registry=registry
         )
         self.reloads = Counter(
             "ml_model_reload_total", "Releases taken up, by outcome.", ("outcome",), registry=registry
@@ -66,17 +56,17 @@ class Metrics:
         self.shadow = Counter(
             "ml_shadow_requests_total", "Requests for the shadow model, by outcome.", ("outcome",), registry=registry
         )
-        self.shadow_rows = Counter("ml_shadow_rows_total", "Rows both models answered.", _MODEL, registry=registry)
+        self.shadow_rows = Counter("ml_shadow_rows_total", "Rows both models answered.", MODEL, registry=registry)
         self.shadow_disagreement = Counter(
             "ml_shadow_disagreement_total",
             "Rows on which the shadow model's label differs, or its value by more than a hundredth.",
-            _MODEL,
+            MODEL,
             registry=registry,
         )
         self.shadow_difference = Histogram(
             "ml_shadow_difference_score",
             "Absolute difference of the two models' scores (probability, or value relative to the live one).",
-            _MODEL,
+            MODEL,
             buckets=(0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0),
             registry=registry,
         )
@@ -85,10 +75,6 @@ class Metrics:
             self.reloads.labels(outcome)
         for reason in ("queue_full", "shutdown"):
             self.dropped.labels(reason)
-
-    def of(self, model: Model) -> "ModelMetrics":
-        """The children of one model."""
-        return ModelMetrics(self, model.name, model.version)
 
     def switched(self, model: Model) -> None:
         """Tell which model is in use now."""
@@ -99,28 +85,8 @@ class Metrics:
         self.loaded.labels(model.name, model.version).set(model.since.timestamp())
         self.uncertified.set(0 if model.certified else 1)
 
-
-class ModelMetrics:
-    """One model's children of the hot path's metrics."""
-
-    def __init__(self, metrics: Metrics, model: str, version: str) -> None:
-        self.duration = metrics.duration.labels(model, version)
-        self.rows = metrics.rows.labels(model, version)
-        self._requests = metrics.requests
-        self._violations = metrics.violations
-        self._labels = (model, version)
-        self._codes: dict[int, Counter] = {}
-
-    def answered(self, code: int, seconds: float) -> None:
-        """Count one answer."""
-        child = self._codes.get(code)
-        if child is None:
-            child = self._codes[code] = self._requests.labels(*self._labels, str(code))
-        child.inc()
-        self.duration.observe(seconds)
-
-    def violated(self, problems: "list[Problem] | tuple[Problem, ...]", outcome: str) -> None:
+    def violated(self, model: Model, problems: Sequence[Problem], outcome: str) -> None:
         """Count broken rules. Names come from the contract; what it does not know counts under one name."""
         for problem in problems:
             column = "" if problem.rule in ("unknown_column", "row") or problem.column is None else problem.column
-            self._violations.labels(*self._labels, column, problem.rule, outcome).inc()
+            self.violations.labels(model.name, model.version, column, problem.rule, outcome).inc()

@@ -6,9 +6,10 @@ from typing import Protocol
 from serving.answer import Answer, new_id
 from serving.door import AnyEntry
 from serving.http import Call, Handler, Reply, Route, refused
-from serving.metrics import Metrics, ModelMetrics
+from serving.metrics import Metrics
 from serving.model import Model, Slot
 from serving.problem import RefusedError
+from serving.tally import ModelTally
 
 _BUSY = ((b"retry-after", b"1"),)
 
@@ -27,7 +28,7 @@ class Plane:
         self.slot = slot
         self.metrics = metrics
         self._listeners = listeners
-        self._for: tuple[Model | None, ModelMetrics | None] = (None, None)
+        self._counted: tuple[Model, ModelTally] | None = None
 
     def inference(self, handler: Handler, *, aside: bool = False) -> Route:
         """The handler with admission, counting and timing around it."""
@@ -39,7 +40,7 @@ class Plane:
             except RefusedError as refusal:
                 reply = self._refused(refusal)
             if (model := self.slot.model) is not None:
-                self._metrics(model).answered(reply.status, time.perf_counter() - call.started)
+                self._tally(model).answered(reply.status, time.perf_counter() - call.started)
             return reply
 
         return Route(guarded, heavy=True, aside=aside)
@@ -63,10 +64,9 @@ class Plane:
     def predict(self, call: Call, model: Model, entry: AnyEntry) -> Answer:
         """Answer rows that kept the contract."""
         answer = Answer(new_id(), model, model.predict(entry), entry.warnings)
-        metrics = self._metrics(model)
-        metrics.rows.inc(entry.rows)
-        if entry.warnings:
-            metrics.violated(entry.warnings, "warned")
+        self._tally(model).predicted(entry.rows)
+        if answer.warnings:
+            self.metrics.violated(model, answer.warnings, "warned")
         for listener in self._listeners:
             listener(call, entry, answer)
         return answer
@@ -84,14 +84,13 @@ class Plane:
             self.metrics.shed.labels("timeout").inc()
             raise RefusedError(503, "busy", "the request waited too long; try again", headers=_BUSY)
 
-    def _metrics(self, model: Model) -> ModelMetrics:
-        known, metrics = self._for
-        if known is not model or metrics is None:
-            metrics = self.metrics.of(model)
-            self._for = (model, metrics)
-        return metrics
+    def _tally(self, model: Model) -> ModelTally:
+        """The model's counts, which are looked up once for each model."""
+        if self._counted is None or self._counted[0] is not model:
+            self._counted = (model, self.metrics.tally.of(model.name, model.version))
+        return self._counted[1]
 
     def _refused(self, refusal: RefusedError) -> Reply:
         if self.slot.model is not None and refusal.problems:
-            self._metrics(self.slot.model).violated(refusal.problems, "refused")
+            self.metrics.violated(self.slot.model, refusal.problems, "refused")
         return refused(refusal)

@@ -3,12 +3,12 @@
 A record refers to what answering left behind: handing it over costs nothing, all work on it is done here, later.
 """
 
+import datetime as dt
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,25 +16,45 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from evenkeel.config import Column, ColumnType
-from evenkeel.ledger import FEATURE, LABEL_SCHEMA, PREDICTION_SCHEMA
+from evenkeel.ledger import FEATURE, LABEL_SCHEMA, PREDICTION_SCHEMA, label_folder, prediction_folder
 from serving.answer import Answer
-from serving.door import AnyEntry, SingleEntry
+from serving.door import Entry
 from serving.model import Model
+
+Cells: TypeAlias = pa.Array | pa.ChunkedArray
+
+HOUR = 3_600_000_000_000
+"""Nanoseconds: a file's rows are of one hour."""
 
 _MOMENT = PREDICTION_SCHEMA.field("time").type
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One answered request, as handed over."""
+    """One answered request of several rows, as handed over."""
 
     answer: Answer
-    entry: AnyEntry
+    entry: Entry
     nanoseconds: int
     """Since the epoch."""
     latency_ms: float
     request_id: str | None
     role: str
+
+    @property
+    def model(self) -> Model:
+        """Who answered."""
+        return self.answer.model
+
+    @property
+    def rows(self) -> int:
+        """Rows answered."""
+        return self.entry.rows
+
+    @property
+    def folder(self) -> str:
+        """Where its file is, below the ledger's root."""
+        return prediction_folder(self.model.name, moment(self.nanoseconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +67,26 @@ class Label:
     label: str | None
     value: float | None
 
+    @property
+    def rows(self) -> int:
+        """1."""
+        return 1
 
-def prediction_table(model: Model, records: Sequence[Prediction], salt: bytes) -> pa.Table:
+    @property
+    def folder(self) -> str:
+        """Where its file is, below the ledger's root."""
+        return label_folder(self.model, moment(self.nanoseconds))
+
+
+def moment(nanoseconds: int) -> dt.datetime:
+    """A time since the epoch, to the hour."""
+    return dt.datetime.fromtimestamp(nanoseconds // HOUR * 3600, dt.UTC)
+
+
+def prediction_table(records: Sequence[Prediction], salt: bytes) -> pa.Table:
     """Predictions of one model as the ledger's table."""
-    sizes = [record.entry.rows for record in records]
+    model = records[0].model
+    sizes = [record.rows for record in records]
     total = sum(sizes)
     request = pa.array(np.repeat(np.arange(len(records)), sizes))  # each row's request
     row = pa.array(np.arange(total) - np.repeat(np.cumsum(sizes) - sizes, sizes))
@@ -62,36 +98,41 @@ def prediction_table(model: Model, records: Sequence[Prediction], salt: bytes) -
     prefixes = each([record.answer.id for record in records], pa.string())
     fields: dict[str, pa.Array] = {
         "id": pc.binary_join_element_wise(prefixes, row.cast(pa.string()), "-"),
-        "time": each([record.nanoseconds // 1000 for record in records], pa.int64()).cast(_MOMENT),
-        "model_version": pa.repeat(model.version, total),
-        "digest": pa.repeat(model.digest, total),
+        "time": each([record.nanoseconds // 1000 for record in records], pa.int64()),
         "role": each([record.role for record in records], pa.string()),
         "request_id": each([record.request_id for record in records], pa.string()),
-        "entity": _entities(model, records, salt),
+        "entity": _entities(records),
         "latency_ms": each([record.latency_ms for record in records], pa.float64()),
         "value": pa.array(np.concatenate([record.answer.prediction.values for record in records])),
         **_classes(model, records),
         **_interval(records, total),
     }
-    table = pa.table([fields[field.name] for field in PREDICTION_SCHEMA], schema=PREDICTION_SCHEMA)
-    features = _features(model, records)
-    for name, column in model.project.feature_columns.items():
-        if column.sensitive != "drop":
-            table = table.append_column(FEATURE + name, _feature(features[name], column, salt))
+    features = {name: _cells([record.entry.columns[name] for record in records]) for name in kept_columns(model)}
+    return finished(model, fields, features, salt)
+
+
+def finished(model: Model, fields: Mapping[str, Cells], features: Mapping[str, Cells], salt: bytes) -> pa.Table:
+    """The ledger's table: model and types put in, what is sensitive hidden.
+
+    ``time`` comes in microseconds since the epoch, entities as texts, numbers and booleans as models take them.
+    """
+    times = fields["time"]
+    known = {
+        **fields,
+        "time": times.cast(_MOMENT),
+        "model_version": pa.repeat(model.version, len(times)),
+        "digest": pa.repeat(model.digest, len(times)),
+        "entity": _hidden(model, fields["entity"], salt),
+    }
+    table = pa.table([known[name] for name in PREDICTION_SCHEMA.names], schema=PREDICTION_SCHEMA)
+    for name, column in kept_columns(model).items():
+        table = table.append_column(FEATURE + name, _feature(features[name], column, salt))
     return table
 
 
-def _features(model: Model, records: Sequence[Prediction]) -> Mapping[str, NDArray[Any]]:
-    """Each feature's values in all records; those of single rows become arrays together."""
-    checkers = model.door.checkers
-    parts: list[Mapping[str, NDArray[Any]]] = []
-    for kind, group in groupby((record.entry for record in records), type):
-        if kind is SingleEntry:
-            cells = zip(*(entry.row.values() for entry in group if isinstance(entry, SingleEntry)), strict=True)
-            parts.append({name: checkers[name].gather(values) for name, values in zip(checkers, cells, strict=True)})
-        else:
-            parts.extend(entry.columns for entry in group)
-    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in checkers}
+def kept_columns(model: Model) -> dict[str, Column]:
+    """The features that a ledger may hold."""
+    return {name: column for name, column in model.project.feature_columns.items() if column.sensitive != "drop"}
 
 
 def label_table(labels: Sequence[Label]) -> pa.Table:
@@ -110,7 +151,7 @@ def label_table(labels: Sequence[Label]) -> pa.Table:
 
 def _classes(model: Model, records: Sequence[Prediction]) -> dict[str, pa.Array]:
     answers = [record.answer.prediction for record in records]
-    total = sum(record.entry.rows for record in records)
+    total = sum(record.rows for record in records)
     kind = PREDICTION_SCHEMA.field("probabilities").type
     if not model.classes:
         return {"label": pa.nulls(total, pa.string()), "probabilities": pa.nulls(total, kind)}
@@ -129,38 +170,44 @@ def _interval(records: Sequence[Prediction], total: int) -> dict[str, pa.Array]:
     return ends
 
 
-def _entities(model: Model, records: Sequence[Prediction], salt: bytes) -> pa.Array:
-    name = model.project.data.id
-    column = model.project.contract.columns[name] if name is not None else None
-    total = sum(record.entry.rows for record in records)
-    if column is None or column.sensitive == "drop":
-        return pa.nulls(total, pa.string())
+def _entities(records: Sequence[Prediction]) -> pa.Array:
     values: list[Any] = []
     for record in records:
-        values += [None] * record.entry.rows if record.entry.entities is None else list(record.entry.entities)
-    texts = [None if value is None else str(value) for value in values]
-    return pa.array(_hashed(texts, salt) if column.sensitive == "hash" else texts, pa.string())
+        values += [None] * record.rows if record.entry.entities is None else list(record.entry.entities)
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def _feature(values: NDArray[Any], column: Column, salt: bytes) -> pa.Array:
+def _hidden(model: Model, entities: Cells, salt: bytes) -> Cells:
+    """The id column's values, as far as the project lets them be kept."""
+    name = model.project.data.id
+    column = model.project.contract.columns[name] if name is not None else None
+    if column is None or column.sensitive == "drop":
+        return pa.nulls(len(entities), pa.string())
+    return _hashed(entities, salt) if column.sensitive == "hash" else entities
+
+
+def _cells(parts: Sequence[NDArray[Any]]) -> pa.Array:
+    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return pa.array(values, pa.string() if values.dtype == object else None, from_pandas=True)
+
+
+def _feature(cells: Cells, column: Column, salt: bytes) -> Cells:
     if column.sensitive == "hash":
-        return pa.array(_hashed(values.tolist(), salt), pa.string())
-    kind = pa.string() if values.dtype == object else None
-    array = pa.array(values, kind, from_pandas=True)
+        return _hashed(cells, salt)
     match column.type:
         case ColumnType.INTEGER:
-            return array.cast(pa.int64(), safe=False)
+            return cells.cast(pa.int64(), safe=False)
         case ColumnType.BOOLEAN:
-            return array.cast(pa.bool_())
+            return cells.cast(pa.bool_())
         case _:
-            return array
+            return cells
 
 
-def _hashed(values: Sequence[Any], salt: bytes) -> list[str | None]:
+def _hashed(cells: Cells, salt: bytes) -> pa.Array:
     """Keyed hashes: equal values stay equal, and without the salt nobody can try values out."""
+    values = cells.to_pylist()
     hashes: dict[Any, str | None] = {None: None}
     for value in values:
         if value not in hashes:
-            missing = value != value  # NaN, NaT
-            hashes[value] = None if missing else hmac.digest(salt, str(value).encode(), hashlib.sha256).hex()[:32]
-    return [hashes[value] for value in values]
+            hashes[value] = hmac.digest(salt, str(value).encode(), hashlib.sha256).hex()[:32]
+    return pa.array([hashes[value] for value in values], pa.string())

@@ -19,7 +19,6 @@ from serving.http import Call
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot
-from serving.record import Prediction as Record
 
 _log = logging.getLogger("evenkeel.shadow")
 
@@ -88,7 +87,7 @@ class Shadow:
         self._metrics.shadow.labels("answered").inc()
         if self._ledger is not None:
             told = Answer(answer.id, model, prediction, [])
-            self._ledger.log(Record(told, entry, time.time_ns(), latency, call.request_id, SHADOW), entry.rows)
+            self._ledger.answered(call, entry, told, latency, SHADOW)
 
     def _compare(self, answer: Answer, shadow: Prediction) -> None:
         live, model = answer.prediction, (answer.model.name, answer.model.version)

@@ -128,9 +128,10 @@ def busy_server(registry: CollectorRegistry) -> Metrics:
 def work(metrics: Metrics) -> None:
     """More of everything that a server counts."""
     version = ("visits", "3")
-    metrics.requests.labels(*version, "200").inc(100)
-    metrics.duration.labels(*version).observe(0.003)
-    metrics.rows.labels(*version).inc(500)
+    tally = metrics.tally.of(*version)
+    for _ in range(100):
+        tally.answered(200, 0.003)
+    tally.predicted(500)
     metrics.violations.labels(*version, "age", "range", "warned").inc()
     metrics.shed.labels("concurrency").inc()
     metrics.dropped.labels("queue_full").inc()
