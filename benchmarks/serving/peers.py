@@ -96,6 +96,14 @@ PEERS: Mapping[str, Peer] = {
         environment="bentoml",
         packages=("bentoml==1.4.39", *SCIKIT),
     ),
+    "litserve": Peer(
+        command=("{python}", "{apps}/litserve_model.py", "{model}", "{port}"),
+        path="/predict",
+        protocol="list",
+        live="/health",
+        environment="litserve",
+        packages=("litserve==0.2.19", *SCIKIT),
+    ),
     "mlflow": Peer(
         command=(
             *("{bin}/mlflow", "models", "serve", "--model-uri", "{folder}/mlflow", "--env-manager", "local"),
