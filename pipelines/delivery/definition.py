@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 PYTHONS = ("3.11", "3.12", "3.13")
-MODEL_PATHS = ("conf/**", "data/**", "components/**", "evenkeel/**", "pipelines/**", "requirements.lock")
-"""What can change a model."""
+WAITING = 4
+"""Exit code of a run that waits for somebody's approval, as ``pipelines`` has it."""
+TOLD = "the model is registered, not served: approve it as the log says, then start the same again"
+"""What is said of such a run."""
 
 Right = Literal["cloud", "registry"]
 """cloud: a short-lived identity at the cloud (OIDC), never a key that stays; registry: pushing images."""
@@ -19,6 +21,8 @@ class Step:
     run: str
     result: str | None = None
     """Name of the value that its last line says; later jobs get it as a variable in capitals."""
+    may_wait: bool = False
+    """Whether to wait for somebody's approval is an end that is told, not a failure."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,10 @@ class Job:
     steps: tuple[Step, ...]
     variables: tuple[str, ...] = ()
     """Those of the flow's inputs that its steps use."""
+    only_with: str | None = None
+    """Variable without which there is nothing to do: no registry, nothing to publish."""
+    secrets: tuple[str, ...] = ()
+    """Of its environment; without one they may be empty."""
     rights: tuple[Right, ...] = ()
     environment: str | None = None
     """Whose reviewers and secrets apply."""
@@ -51,8 +59,6 @@ class Flow:
     on_push: bool = False
     """Of the main branch."""
     on_pull_request: bool = False
-    paths: tuple[str, ...] = ()
-    """Pushes and pull requests that touch none of these do not count; empty: all count."""
     inputs: tuple[str, ...] = ()
     """Started by hand, or through the API, with these."""
     cron: str | None = None
@@ -63,7 +69,7 @@ class Flow:
 FLOWS = (
     Flow(
         "ci",
-        (Job("check", (Step("Everything", ".ci/run"),), pythons=PYTHONS, minutes=90),),
+        (Job("check", (Step("Everything", "make check"),), pythons=PYTHONS, minutes=90),),
         on_push=True,
         on_pull_request=True,
     ),
@@ -72,14 +78,18 @@ FLOWS = (
         (
             Job(
                 "compare",
-                (Step("Judge the branch's model against the one it would replace", 'make compare BASE="$BASE"'),),
-                variables=("BASE",),
+                (
+                    Step(
+                        "Judge the branch's model against the one it would replace",
+                        'make compare BASE="$BASE" PROJECT="${PROJECT:-visits}"',
+                    ),
+                ),
+                variables=("BASE", "PROJECT"),
                 history=True,
                 keeps=(".evenkeel/comparison",),
             ),
         ),
         on_pull_request=True,
-        paths=MODEL_PATHS,
     ),
     Flow(
         "publish",
@@ -88,12 +98,12 @@ FLOWS = (
                 "images",
                 (Step("Build once, for both architectures, and sign", 'make publish REGISTRY="$REGISTRY"'),),
                 variables=("REGISTRY",),
+                only_with="REGISTRY",
                 rights=("registry", "cloud"),
                 keeps=("build/images.json",),
             ),
         ),
         on_push=True,
-        paths=("Dockerfile", "locks/**", "evenkeel/**", "serving/**", "components/**", "monitoring/**"),
     ),
     Flow(
         "deploy",
@@ -107,6 +117,7 @@ FLOWS = (
                 variables=("PROJECT", "VERSION"),
                 rights=("cloud",),
                 environment="staging",
+                secrets=("MLFLOW_TRACKING_TOKEN", "EVENKEEL_SERVING_KEY"),
             ),
             Job(
                 "production",
@@ -120,6 +131,7 @@ FLOWS = (
                 variables=("PROJECT", "VERSION"),
                 rights=("cloud",),
                 environment="production",
+                secrets=("MLFLOW_TRACKING_TOKEN", "EVENKEEL_SERVING_KEY"),
                 needs="staging",
                 minutes=240,
             ),
@@ -132,10 +144,18 @@ FLOWS = (
         (
             Job(
                 "train",
-                (Step("Data to a gated, registered model", 'make pipeline-run PROJECT="$PROJECT" TARGET=kfp'),),
+                (
+                    Step(
+                        "Data to a gated, registered model",
+                        'make pipeline-run PROJECT="$PROJECT" TARGET=kfp',
+                        may_wait=True,
+                    ),
+                ),
                 variables=("PROJECT",),
+                only_with="PROJECT",
                 rights=("cloud",),
                 environment="staging",
+                secrets=("EVENKEEL_KFP_TOKEN", "MLFLOW_TRACKING_TOKEN"),
                 minutes=240,
             ),
         ),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipelines.delivery.definition import Flow, Job, Right, Step
+from pipelines.delivery.definition import TOLD, WAITING, Flow, Job, Right, Step
 
 Yaml = dict[str, Any]
 
@@ -24,7 +24,7 @@ _RIGHTS: dict[Right, dict[str, str]] = {
     "cloud": {"id-token": "write"},
     "registry": {"id-token": "write", "packages": "write"},
 }
-_DEFAULTS = {"BASE": "origin/${{ github.base_ref }}", "REGISTRY": "${{ vars.REGISTRY }}"}
+_DEFAULTS = {"BASE": "format('origin/{0}', github.base_ref)", "REGISTRY": "vars.REGISTRY"}
 """Variables that come from the occasion, not from who started it."""
 
 
@@ -35,7 +35,10 @@ def workflow(flow: Flow) -> Yaml:
         "name": flow.name,
         "on": _occasions(flow),
         "permissions": {},
-        "concurrency": {"group": group, "cancel-in-progress": flow.alone is None and not flow.on_push},
+        "concurrency": {
+            "group": group,
+            "cancel-in-progress": False if flow.alone else "${{ github.event_name == 'pull_request' }}",
+        },
         "jobs": {job.name: _job(flow, job) for job in flow.jobs},
     }
 
@@ -44,15 +47,19 @@ def comment() -> Yaml:
     """The verdict as a comment on its pull request, from a job that runs nothing of the pull request's making.
 
     It alone may write to pull requests, and holds no other right. Which one it is comes from the event, never from
-    the artifact; what the artifact says is text.
+    the artifact; what the artifact says is text. ``gh`` knows a fork's branch by its owner, our own by its name alone.
+    Where the run ended before there was a report, there is nothing to say.
     """
     say = 'gh pr comment "$BRANCH" --repo "$REPOSITORY" --edit-last --create-if-none --body-file report.md'
     event = "github.event.workflow_run"
+    ours = f"{event}.head_repository.full_name == github.repository"
+    forks = f"format('{{0}}:{{1}}', {event}.head_repository.owner.login, {event}.head_branch)"
+    group = f"model-pr-comment-${{{{ {event}.head_repository.full_name }}}}-${{{{ {event}.head_branch }}}}"
     return {
         "name": "model-pr-comment",
         "on": {"workflow_run": {"workflows": ["model-pr"], "types": ["completed"]}},
         "permissions": {},
-        "concurrency": {"group": f"model-pr-comment-${{{{ {event}.head_branch }}}}", "cancel-in-progress": False},
+        "concurrency": {"group": group, "cancel-in-progress": False},
         "jobs": {
             "comment": {
                 "name": "comment",
@@ -63,14 +70,20 @@ def comment() -> Yaml:
                 "steps": [
                     _use(
                         "actions/download-artifact",
-                        {"name": "compare", "run-id": f"${{{{ {event}.id }}}}", "github-token": "${{ github.token }}"},
+                        {
+                            "pattern": "compare",  # a name that is not there would be an error
+                            "merge-multiple": True,
+                            "run-id": f"${{{{ {event}.id }}}}",
+                            "github-token": "${{ github.token }}",
+                        },
                     ),
                     {
                         "name": "Say it",
+                        "if": "hashFiles('report.md') != ''",
                         "env": {
                             "GH_TOKEN": "${{ github.token }}",
                             "REPOSITORY": "${{ github.repository }}",
-                            "BRANCH": f"${{{{ {event}.head_repository.owner.login }}}}:${{{{ {event}.head_branch }}}}",
+                            "BRANCH": f"${{{{ {ours} && {event}.head_branch || {forks} }}}}",
                         },
                         "run": say,
                     },
@@ -81,12 +94,11 @@ def comment() -> Yaml:
 
 
 def _occasions(flow: Flow) -> Yaml:
-    paths = {"paths": list(flow.paths)} if flow.paths else {}
     on: Yaml = {}
     if flow.on_push:
-        on["push"] = {"branches": ["main"], **paths}
+        on["push"] = {"branches": ["main"]}
     if flow.on_pull_request:
-        on["pull_request"] = paths or None
+        on["pull_request"] = None  # all of them: a required check that some never get blocks those for ever
     if flow.cron:
         on["schedule"] = [{"cron": flow.cron}]
         on["repository_dispatch"] = {"types": [flow.name]}
@@ -100,6 +112,9 @@ def _job(flow: Flow, job: Job) -> Yaml:
     rights = {"contents": "read"} | {name: value for right in job.rights for name, value in _RIGHTS[right].items()}
     results = [step.result for step in job.steps if step.result]
     body: Yaml = {"name": job.name, "runs-on": "ubuntu-24.04", "timeout-minutes": job.minutes, "permissions": rights}
+    if job.only_with:
+        given = _given(job.only_with)
+        body["if"] = f"({given}) != ''" if "||" in given else f"{given} != ''"
     if job.needs:
         body["needs"] = [job.needs]
     if job.environment:
@@ -108,7 +123,8 @@ def _job(flow: Flow, job: Job) -> Yaml:
         body["strategy"] = {"fail-fast": False, "matrix": {"python": list(job.pythons)}}
     if results:
         body["outputs"] = {name: f"${{{{ steps.{name}.outputs.{name} }}}}" for name in results}
-    if variables := {**_variables(job), **_results_of(flow, job)}:
+    secrets = {name: f"${{{{ secrets.{name} }}}}" for name in job.secrets}
+    if variables := {**_variables(job), **_results_of(flow, job), **secrets}:
         body["env"] = variables
     body["steps"] = [*_before(job), *(_step(step) for step in job.steps), *_after(job)]
     return body
@@ -122,6 +138,8 @@ def _before(job: Job) -> list[Yaml]:
         _use("actions/checkout", {"persist-credentials": False, **depth}),
         _use("actions/setup-python", {"python-version": python}),
     ]
+    if job.environment:
+        steps.append(_settings())
     if "cloud" in job.rights:
         role = {"role-to-assume": "${{ vars.AWS_ROLE }}", "aws-region": "${{ vars.AWS_REGION }}"}
         steps.append(_use("aws-actions/configure-aws-credentials", role, only="vars.AWS_ROLE != ''"))
@@ -137,6 +155,16 @@ def _before(job: Job) -> list[Yaml]:
     return steps
 
 
+def _settings() -> Yaml:
+    """Lines EVENKEEL_NAME=value (docs/settings.md); GitLab and Jenkins hand variables on by themselves."""
+    return {
+        "name": "Settings of this environment",
+        "if": "vars.SETTINGS != ''",
+        "env": {"SETTINGS": "${{ vars.SETTINGS }}"},
+        "run": 'printf "%s\\n" "$SETTINGS" >> "$GITHUB_ENV"',
+    }
+
+
 def _after(job: Job) -> list[Yaml]:
     if not job.keeps:
         return []
@@ -145,6 +173,10 @@ def _after(job: Job) -> list[Yaml]:
 
 
 def _step(step: Step) -> Yaml:
+    if step.may_wait:
+        waits = f'[ "${{code:-0}}" = {WAITING} ]'
+        told = f'if {waits}; then echo "::warning title=Waiting for approval::{TOLD}"; else exit "${{code:-0}}"; fi'
+        return {"name": step.name, "run": f"tools/{step.run} || code=$?\n{told}"}
     if step.result is None:
         return {"name": step.name, "run": step.run}
     keep = f'{step.run} | tee said\necho "{step.result}=$(tail -n 1 said)" >> "$GITHUB_OUTPUT"'
@@ -152,7 +184,11 @@ def _step(step: Step) -> Yaml:
 
 
 def _variables(job: Job) -> dict[str, str]:
-    return {name: _DEFAULTS.get(name, f"${{{{ {_value(name)} }}}}") for name in job.variables}
+    return {name: f"${{{{ {_given(name)} }}}}" for name in job.variables}
+
+
+def _given(name: str) -> str:
+    return _DEFAULTS.get(name) or _value(name)
 
 
 def _results_of(flow: Flow, job: Job) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipelines.delivery.definition import FLOWS, Flow, Job, Right
+from pipelines.delivery.definition import FLOWS, WAITING, Flow, Job, Right
 
 Yaml = dict[str, Any]
 
@@ -13,6 +13,19 @@ _TOKENS: dict[Right, tuple[tuple[str, str], ...]] = {
 }
 """Short-lived identities: variable and audience."""
 _LOGIN = 'printf %s "$CI_REGISTRY_PASSWORD" | docker login -u "$CI_REGISTRY_USER" --password-stdin "$CI_REGISTRY"'
+
+_BUILDER = (
+    "docker run --rm --privileged tonistiigi/binfmt --install arm64",
+    "docker context create service",  # buildx takes the service's certificates from a context only
+    "docker buildx create --use service",
+)
+"""The service's own builder knows one architecture and no attestations."""
+
+_IDENTITY = """if [ -n "${AWS_ROLE:-}" ]; then
+  export AWS_ROLE_ARN="$AWS_ROLE" AWS_WEB_IDENTITY_TOKEN_FILE="$(mktemp)"
+  printf %s "$AWS_WEB_IDENTITY" > "$AWS_WEB_IDENTITY_TOKEN_FILE"
+fi"""
+"""The AWS libraries take a token file and a role, and need no key."""
 
 
 def pipeline() -> Yaml:
@@ -42,10 +55,13 @@ def _job(flow: Flow, job: Job) -> Yaml:
         body["id_tokens"] = {name: {"aud": audience} for right in job.rights for name, audience in _TOKENS[right]}
     if "registry" in job.rights:
         body |= {"image": "docker:28-cli", "services": ["docker:28-dind"]}
+        body["variables"] = {**body.get("variables", {}), "DOCKER_TLS_CERTDIR": "/certs"}
     if job.needs:
         body["needs"] = [{"job": f"{flow.name}:{job.needs}", "artifacts": True}]
     body["script"] = _script(job)
     body["timeout"] = f"{job.minutes} minutes"
+    if any(step.may_wait for step in job.steps):
+        body["allow_failure"] = {"exit_codes": [WAITING]}  # a warning beside the job, not a failure
     said = [f"{step.result}.env" for step in job.steps if step.result]
     if job.keeps or said:
         reports = {"reports": {"dotenv": said}} if said else {}
@@ -56,13 +72,13 @@ def _job(flow: Flow, job: Job) -> Yaml:
 def _script(job: Job) -> list[str]:
     lines = []
     if "registry" in job.rights:
-        lines += ["apk add --no-cache bash cosign git make python3", _LOGIN]
+        lines += ["apk add --no-cache bash cosign git make python3", _LOGIN, *_BUILDER]
     if "cloud" in job.rights:
-        # the AWS libraries take a token file and a role, and need no key
-        lines.append('printf %s "$AWS_WEB_IDENTITY" > "$CI_BUILDS_DIR/identity"')
-        lines.append('export AWS_WEB_IDENTITY_TOKEN_FILE="$CI_BUILDS_DIR/identity" AWS_ROLE_ARN="$AWS_ROLE"')
+        lines.append(_IDENTITY)
     for step in job.steps:
-        if step.result is None:
+        if step.may_wait:
+            lines.append(f"tools/{step.run}")
+        elif step.result is None:
             lines.append(step.run)
         else:
             lines += [
@@ -74,14 +90,15 @@ def _script(job: Job) -> list[str]:
 
 
 def _rules(flow: Flow, job: Job) -> list[Yaml]:
-    changes = {"changes": list(flow.paths)} if flow.paths else {}
+    only = f" && {_DEFAULTS.get(job.only_with, f'${job.only_with}')}" if job.only_with else ""
+    main = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
     rules: list[Yaml] = []
     if flow.on_pull_request:
-        rules.append({"if": '$CI_PIPELINE_SOURCE == "merge_request_event"', **changes})
+        rules.append({"if": '$CI_PIPELINE_SOURCE == "merge_request_event"' + only})
     if flow.on_push:
-        rules.append({"if": '$CI_PIPELINE_SOURCE == "push" && $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH', **changes})
+        rules.append({"if": f'$CI_PIPELINE_SOURCE == "push" && {main}{only}'})
     if flow.inputs:
         # by hand, by the API or by the clock: FLOW says which one is meant
         waits = {"when": "manual"} if job.needs else {}
-        rules.append({"if": f'$FLOW == "{flow.name}"', **waits})
+        rules.append({"if": f'$FLOW == "{flow.name}" && {main}{only}', **waits})
     return rules

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines import __main__ as pipelines
 from pipelines.delivery import github, gitlab
 from pipelines.delivery.__main__ import files, main
-from pipelines.delivery.definition import FLOWS, Flow, Job, Step
+from pipelines.delivery.definition import FLOWS, WAITING, Flow, Job, Step
 
 REPOSITORY = Path(__file__).parents[2]
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
@@ -79,12 +80,24 @@ def test_an_unsafe_workflow_would_be_found(tmp_path: Path) -> None:
     assert "unpinned-uses" in done.stdout
 
 
-def test_every_step_is_a_make_target_that_exists() -> None:
-    targets = set(re.findall(r"^([a-z][a-z -]*):.*##", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
-    known = {name for line in targets for name in line.split()}
-    for step in (step for flow in FLOWS for job in flow.jobs for step in job.steps):
-        target = re.match(r"make ([a-z-]+)", step.run)
-        assert step.run == ".ci/run" or (target and target[1] in known), step.run
+def commands(text: str) -> list[str]:
+    """The make commands of a CI file, as its shell gets them."""
+    return re.findall(r"(?:^ *(?:- |run: )?|')(?:tools/)?(make [a-z-]+[^|>'\n]*)", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, REPOSITORY / ".gitlab-ci.yml", REPOSITORY / "Jenkinsfile"])
+def test_every_command_is_one_that_make_takes(path: Path) -> None:
+    """make itself is asked, without running anything: the target exists, and quotes end where they should."""
+    found = commands(path.read_text())
+    assert found or path.stem == "model-pr-comment"
+    for command in found:
+        done = run("sh", "-c", command.replace("make ", "make --dry-run ", 1), PROJECT="", BASE="origin/main")
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+
+
+def test_a_target_that_does_not_exist_would_be_found() -> None:
+    (command,) = commands("  - make promise TO=staging | tee said")
+    assert run("sh", "-c", command.replace("make ", "make --dry-run ", 1)).returncode != 0
 
 
 def test_only_what_needs_a_right_has_it() -> None:
@@ -107,9 +120,74 @@ def test_a_fork_gets_no_right_and_the_comment_runs_nothing_of_it() -> None:
     for path in WORKFLOWS:
         text = path.read_text()
         assert "pull_request_target" not in text
-        assert "secrets." not in text
+        if "pull_request" in yaml.safe_load(text)["on"]:
+            assert "secrets." not in text
     (job,) = github.comment()["jobs"].values()
     assert not any("checkout" in step.get("uses", "") for step in job["steps"])
+
+
+def test_secrets_belong_to_an_environment() -> None:
+    """Whose reviewers then stand before them."""
+    for path in WORKFLOWS:
+        for job in yaml.safe_load(path.read_text())["jobs"].values():
+            assert "environment" in job or "secrets." not in json.dumps(job)
+
+
+def test_a_comment_finds_our_own_branches_and_those_of_forks() -> None:
+    """``gh`` calls a pull request owner:branch only where it comes from a fork."""
+    (job,) = github.comment()["jobs"].values()
+    branch = job["steps"][-1]["env"]["BRANCH"]
+    assert re.search(r"full_name == github.repository && \S+head_branch \|\| format\('\{0\}:\{1\}'", branch)
+
+
+def test_a_required_check_comes_to_every_pull_request() -> None:
+    """One that paths hold back stays pending, and blocks what it was not meant for."""
+    for name in ("ci", "model-pr"):
+        assert (
+            yaml.safe_load((REPOSITORY / ".github" / "workflows" / f"{name}.yml").read_text())["on"]["pull_request"]
+            is None
+        )
+
+
+def test_jenkins_asks_only_when_it_is_to_roll_out() -> None:
+    """An input comes before its stage's condition unless the condition says otherwise."""
+    stages = re.split(r"\n    stage\(", (REPOSITORY / "Jenkinsfile").read_text())[1:]
+    asking = [stage for stage in stages if "input {" in stage]
+    assert len(asking) == 1
+    assert "beforeInput true; branch 'main'; expression { params.FLOW == 'deploy' }" in asking[0]
+    assert all("beforeInput true" in stage or "beforeAgent true" in stage for stage in stages)
+    assert all("timeout(" in stage for stage in stages)
+
+
+@pytest.mark.parametrize(("recipe", "code"), [("true", 0), ("exit 1", 1), ("exit 3", 3), ("exit 4", 4)])
+def test_the_exit_code_of_a_recipe_is_not_lost(tmp_path: Path, recipe: str, code: int) -> None:
+    (tmp_path / "Makefile").write_text(f"step:\n\t@echo said; echo told >&2; {recipe}\n")
+    done = run(REPOSITORY / "tools" / "make", "-C", str(tmp_path), "--no-print-directory", "step")
+    assert done.returncode == code
+    assert done.stdout == "said\n"
+    assert done.stderr.startswith("told\n")
+
+
+def test_a_target_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("step:\n")
+    assert run(REPOSITORY / "tools" / "make", "-C", str(tmp_path), "other").returncode == 2
+
+
+@pytest.mark.parametrize(("recipe", "code"), [("true", 0), ("exit 1", 1), ("exit 4", 0)])
+def test_a_wait_for_approval_is_told_and_is_no_failure(tmp_path: Path, recipe: str, code: int) -> None:
+    """The very script of the retraining workflow, with a make that ends so."""
+    (step,) = github.workflow(next(flow for flow in FLOWS if flow.name == "retrain"))["jobs"]["train"]["steps"][-1:]
+    (tmp_path / "tools").mkdir()
+    shutil.copy(REPOSITORY / "tools" / "make", tmp_path / "tools" / "make")
+    (tmp_path / "Makefile").write_text(f"pipeline-run:\n\t@{recipe}\n")
+    done = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert ("::warning title=Waiting for approval::" in done.stdout) == (recipe == "exit 4")
+    assert gitlab.pipeline()["retrain:train"]["allow_failure"] == {"exit_codes": [WAITING]}
+
+
+def test_what_is_called_waiting_is_what_pipelines_exit_with() -> None:
+    assert WAITING == pipelines.WAITING
 
 
 def test_two_deployments_of_a_model_exclude_each_other_and_none_is_cancelled() -> None:
