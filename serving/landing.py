@@ -16,6 +16,7 @@ from serving.auth import Keys
 from serving.explain import explain
 from serving.form import STYLE, form, read_form
 from serving.http import HTML, Call, Header, Reply
+from serving.inputs import input_columns
 from serving.keyform import SCRIPT_DIGEST, key_form
 from serving.model import Model
 from serving.openapi import example_row
@@ -69,7 +70,7 @@ class Landing:
         model = self._plane.model()
         if call.headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != _FORM:
             raise RefusedError(415, "content_type", f"/ takes its own form ({_FORM.decode()}); programs ask /predict")
-        row = read_form(parse_qs(call.read().decode("latin-1"), keep_blank_values=True), model.project.feature_columns)
+        row = read_form(parse_qs(call.read().decode("latin-1"), keep_blank_values=True), input_columns(model))
         try:
             entry = model.door.records([row])
         except RefusedError as refusal:
@@ -81,8 +82,7 @@ class Landing:
     def _page(self, call: Call, model: Model, row: dict[str, Any], first: list[Markup], status: int = 200) -> Reply:
         lead = model.project.description or f"{model.manifest.task} by {model.manifest.estimator}"
         host = call.headers.get(b"host", b"localhost:8080").decode("latin-1")
-        features = model.project.feature_columns
-        trying = [heading("Try it"), form(features, row)]
+        trying = [heading("Try it"), form(input_columns(model), row)]
         ways = _ways(host, example_row(model), keys=self._keys is not None)
         blocks = [STYLE, *first, _card(model), *trying, *_proof(model), *ways, _links(self._dashboard)]
         return Reply(status, render_page(model.name, lead, blocks).encode(), self._headers)
@@ -165,4 +165,4 @@ def _effects(effects: dict[str, float]) -> Markup:
 
 def _refused(refusal: RefusedError) -> Markup:
     told = Markup("<br>").join(problem.message for problem in refusal.problems) or str(refusal)
-    return verdict("fail", "The row breaks the contract", told)
+    return verdict("fail", "The row breaks the contract" if refusal.problems else "There is no answer now", told)

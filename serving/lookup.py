@@ -9,6 +9,8 @@ import datetime as dt
 import http.client
 import json
 import logging
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -31,16 +33,30 @@ _log = logging.getLogger("evenkeel.lookup")
 
 _PATIENCE = 5.0
 """Seconds for Feast's answer."""
+_LATE = 1.0
+"""Seconds after which an error is as good as silence: Feast itself waits for an online store that is away."""
 _BROKEN = (OSError, http.client.HTTPException)
 _RETRY = ((b"retry-after", b"1"),)
+_NEVER = dt.datetime.fromtimestamp(0, dt.UTC)
+"""When a value was made that there is none of: some stores say no more than that (Redis calls it PRESENT)."""
+
+
+class _NotAskedError(ConnectionError):
+    """It was silent before, and another request is finding out whether it still is."""
 
 
 class FeatureServer:
-    """A Feast feature server. Connections are kept open, as many as were ever needed at once."""
+    """A Feast feature server. Connections are kept open, as many as were ever needed at once.
+
+    While it is silent one request at a time waits for it. The others are refused at once: waiting too, they would keep
+    requests that need no look-up from being answered.
+    """
 
     def __init__(self, url: str, registry: CollectorRegistry) -> None:
         self._parts = urlsplit(url)
         self._idle: deque[http.client.HTTPConnection] = deque()
+        self._silent = False
+        self._trial = threading.Lock()
         if self._parts.scheme not in ("http", "https") or not self._parts.hostname or self._parts.username:
             raise SettingsError("EVENKEEL_FEAST_URL: give http://host:port, without credentials")
         try:
@@ -64,25 +80,53 @@ class FeatureServer:
         rows = len(next(iter(keys.values())))
         question = {"feature_service": feast.service, "entities": {name: list(cells) for name, cells in keys.items()}}
         try:
-            answer = self._post(json.dumps(question).encode())
+            answer = self._read(json.dumps(question).encode())
             columns, missing = read_answer(answer, feast, dt.datetime.now(dt.UTC))
         except (*_BROKEN, ValueError, KeyError, TypeError) as exc:
             self.rows.labels("failed").inc(rows)
-            _log.warning("features could not be looked up", extra={"service": feast.service, "error": repr(exc)[:500]})
-            message = "the feature store does not answer; try again, or send the features themselves"
+            if not isinstance(exc, _NotAskedError):
+                told = {"service": feast.service, "error": repr(exc)[:500]}
+                _log.warning("features could not be looked up", extra=told)
+            message = f"feature service {feast.service} does not answer; try again, or send the features themselves"
             raise RefusedError(503, "features", message, headers=_RETRY) from exc
         self.rows.labels("found").inc(rows - missing)
         self.rows.labels("missing").inc(missing)
         return columns
 
-    def _post(self, body: bytes) -> Any:
+    def _read(self, body: bytes) -> Any:
+        status, content = self._ask_in_turn(body)
+        if status != http.client.OK:
+            raise ValueError(f"HTTP {status}, see its log")  # the content may repeat keys
+        return json.loads(content)
+
+    def _ask_in_turn(self, body: bytes) -> tuple[int, bytes]:
+        if not self._silent:
+            return self._listen(body)
+        if not self._trial.acquire(blocking=False):
+            raise _NotAskedError
+        try:
+            return self._listen(body)
+        finally:
+            self._trial.release()
+
+    def _listen(self, body: bytes) -> tuple[int, bytes]:
+        asked = time.monotonic()
+        try:
+            answer = self._post(body)
+        except _BROKEN:
+            self._silent = True
+            raise
+        self._silent = answer[0] != http.client.OK and time.monotonic() - asked > _LATE
+        return answer
+
+    def _post(self, body: bytes) -> tuple[int, bytes]:
         try:
             return self._exchange(body)
         except ConnectionError:  # it was kept open longer than the other side wanted, and others may have been
             self.close()
             return self._exchange(body)
 
-    def _exchange(self, body: bytes) -> Any:
+    def _exchange(self, body: bytes) -> tuple[int, bytes]:
         connection = self._connection()
         try:
             path = self._parts.path.rstrip("/") + "/get-online-features"
@@ -93,9 +137,7 @@ class FeatureServer:
             connection.close()
             raise
         self._idle.append(connection)
-        if answer.status != http.client.OK:
-            raise ValueError(f"HTTP {answer.status}, see its log")  # the body may repeat keys
-        return json.loads(content)
+        return answer.status, content
 
     def _connection(self) -> http.client.HTTPConnection:
         try:
@@ -121,7 +163,7 @@ def read_answer(answer: Any, feast: FeastFeatures, now: dt.datetime) -> tuple[di
     by_name = dict(zip(answer["metadata"]["feature_names"], answer["results"], strict=True))
     if absent := set(feast.columns) - by_name.keys():
         raise ValueError(f"feature service {feast.service} does not give {', '.join(sorted(absent))}")
-    oldest = now - dt.timedelta(hours=feast.max_age_hours) if feast.max_age_hours else None
+    oldest = now - dt.timedelta(hours=feast.max_age_hours) if feast.max_age_hours else _NEVER
     columns: dict[str, list[Any]] = {}
     missing: set[int] = set()
     for name in feast.columns:
@@ -132,9 +174,10 @@ def read_answer(answer: Any, feast: FeastFeatures, now: dt.datetime) -> tuple[di
     return columns, len(missing)
 
 
-def _known(result: Any, oldest: dt.datetime | None) -> list[bool]:
-    cells = zip(result["statuses"], result["event_timestamps"], strict=True)
-    return [status == "PRESENT" and (oldest is None or dt.datetime.fromisoformat(at) >= oldest) for status, at in cells]
+def _known(result: Any, oldest: dt.datetime) -> list[bool]:
+    times = map(dt.datetime.fromisoformat, result["event_timestamps"])
+    cells = zip(result["statuses"], times, strict=True)
+    return [status == "PRESENT" and at >= oldest and at > _NEVER for status, at in cells]
 
 
 class StoreDoor(Door):
@@ -162,7 +205,10 @@ class StoreDoor(Door):
         whole = list(rows)
         for place, number in enumerate(lacking):
             whole[number] = {name: found[name][place] for name in self._wanted} | rows[number]
-        return super().records(whole)
+        try:
+            return super().records(whole)
+        except RefusedError as refusal:
+            raise self._explained(refusal, lambda problem: problem.column in rows[problem.row or 0]) from None
 
     def columns(self, columns: Mapping[str, Values]) -> AnyEntry:
         """As ``Door``'s, after the look-up."""
@@ -174,7 +220,10 @@ class StoreDoor(Door):
         self._count(rows)
         keys = {name: list(columns.get(name, [None] * rows)) for name in self._keys}
         found = self._look_up(keys, range(rows))
-        return super().columns({**columns, **{name: found[name] for name in absent}})
+        try:
+            return super().columns({**columns, **{name: found[name] for name in absent}})
+        except RefusedError as refusal:
+            raise self._explained(refusal, lambda problem: problem.column in columns) from None
 
     def _look_up(self, keys: Mapping[str, list[Any]], numbers: Sequence[int]) -> dict[str, list[Any]]:
         """The features of these keys. Raises RefusedError: 422 for a key that the contract refuses, or 503."""
@@ -186,6 +235,16 @@ class StoreDoor(Door):
                     found.refuse(Problem("entity_key", message, name, number))
         found.settle()
         return self._server.ask(self._feast, {key: keys[name] for key, name in self._feast.entities.items()})
+
+    def _explained(self, refusal: RefusedError, sent: Callable[[Problem], bool]) -> RefusedError:
+        """The refusal, saying of a null that nobody sent where it comes from."""
+        problems = [
+            replace(problem, message=f"{problem.column} is not known for this key, or too old; send it")
+            if problem.rule == "nullable" and problem.column in self._wanted and not sent(problem)
+            else problem
+            for problem in refusal.problems
+        ]
+        return RefusedError(refusal.status, refusal.code, str(refusal), problems, more=refusal.more)
 
 
 def _fits(one: Callable[[Any], Any], key: Any) -> bool:

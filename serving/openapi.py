@@ -3,6 +3,7 @@
 from typing import Any
 
 from evenkeel.config import Column, ColumnType
+from serving.inputs import example_keys, input_columns
 from serving.model import Model
 from serving.v2 import metadata
 
@@ -23,7 +24,7 @@ _ERRORS = {
     "415": "Another content type",
     "422": "Rows that break the contract; every problem is listed, up to a limit",
     "429": "Too many requests at once; see Retry-After",
-    "503": "No model yet, or too much to do; see Retry-After",
+    "503": "No model yet, too much to do, or no answer from the feature store; see Retry-After",
 }
 
 
@@ -68,7 +69,7 @@ def column_schema(column: Column) -> dict[str, Any]:
 
 def example_row(model: Model) -> dict[str, Any]:
     """A row that keeps the contract."""
-    return {name: _example(column) for name, column in model.project.feature_columns.items()}
+    return {name: _example(column) for name, column in input_columns(model).items()} | example_keys(model)
 
 
 def _example(column: Column) -> Any:
@@ -149,17 +150,17 @@ def _failures(*codes: str) -> dict[str, Any]:
 
 
 def _model_schemas(model: Model) -> dict[str, Any]:
-    features = model.project.feature_columns
+    inputs = input_columns(model)
     row = {
         "type": "object",
-        "properties": {name: column_schema(column) for name, column in features.items()},
-        "required": [name for name, column in features.items() if not column.nullable],
+        "properties": {name: column_schema(column) for name, column in inputs.items()},
+        "required": [name for name, column in inputs.items() if not column.nullable],
     }
     rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, "minItems": 1}
     columns = {
         "type": "object",
-        "properties": {name: {"type": "array", "items": column_schema(column)} for name, column in features.items()},
-        "required": list(features),
+        "properties": {name: {"type": "array", "items": column_schema(column)} for name, column in inputs.items()},
+        "required": list(inputs),
     }
     target = column_schema(model.project.contract.columns[model.project.target.column])
     label = {

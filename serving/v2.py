@@ -1,7 +1,7 @@
 """The Open Inference Protocol V2 over HTTP, with the binary tensor extension.
 
-One input per feature column, shape [rows] or [rows, 1]; or a single input of shape [rows, features] in the order of
-the model's features. Missing is null in JSON and NaN in floating-point bytes.
+One input per feature column (or key, where features are looked up), shape [rows] or [rows, 1]; or a single input of
+shape [rows, features] in the order of the model's features. Missing is null in JSON and NaN in floating-point bytes.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from evenkeel.table import label_text
 from serving.answer import Answer
 from serving.door import AnyEntry, Door
 from serving.http import BINARY, Call, Reply, decode, encode, require_json
+from serving.inputs import input_columns
 from serving.model import Model
 from serving.plane import Plane
 from serving.problem import RefusedError, kind
@@ -86,7 +87,7 @@ class Request:
 
 def metadata(model: Model) -> dict[str, Any]:
     """The V2 metadata of a model, with what this server knows beyond it in ``parameters``."""
-    columns = model.project.feature_columns
+    columns = input_columns(model)
     return {
         "name": model.name,
         "versions": [model.version],

@@ -5,6 +5,7 @@ an order of its own and may leave rows out, equal ones and such as it knows noth
 pair of key and time, which carries a number there and back.
 """
 
+import re
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,8 @@ _PAIR = "evenkeel_pair"
 _TIME = "event_timestamp"
 """Feast's own name."""
 JOINED = "joined.parquet"
+_SHOWN = re.compile(r" \[type=.*")
+"""Of a line that says what is wrong with feature_store.yaml: what stands there, which may be a password."""
 
 
 def add_features(folder: Path, project: Project, feast: FeastFeatures, workspace: Path) -> None:
@@ -54,9 +57,7 @@ def add_features(folder: Path, project: Project, feast: FeastFeatures, workspace
 
 
 def _join(raw: pa.Table, project: Project, feast: FeastFeatures, repo: Path) -> pa.Table:
-    from feast import FeatureStore
-
-    store = FeatureStore(repo_path=str(repo))
+    store = _open(repo, feast)
     service = store.get_feature_service(feast.service)
     _require_ttl(store, service, feast)
     pairs = _pairs(raw, project, feast)
@@ -71,6 +72,17 @@ def _join(raw: pa.Table, project: Project, feast: FeastFeatures, repo: Path) -> 
     for name in feast.columns:
         raw = raw.append_column(name, pa.Array.from_pandas(by_row[name]))
     return raw
+
+
+def _open(repo: Path, feast: FeastFeatures) -> "FeatureStore":
+    from feast import FeatureStore
+    from feast.repo_config import FeastConfigError
+
+    try:
+        return FeatureStore(repo_path=str(repo))
+    except FeastConfigError as exc:  # left out as the cause: it shows what stands in the file
+        told = _SHOWN.sub("", str(exc))
+        raise DataError(f"Feast cannot read {feast.repo}/feature_store.yaml: {told}") from None
 
 
 def _pairs(raw: pa.Table, project: Project, feast: FeastFeatures) -> "DataFrame":

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from evenkeel.config.project import Project
-from evenkeel.errors import ProjectError
+from evenkeel.errors import EncodingError, ProjectError
 
 Loc = tuple[str | int, ...]
 
@@ -56,7 +56,19 @@ def load_project(path: Path) -> Project:
         raise ProjectError(
             f"{path}:{lines.get(('name',), 1)}: name is {project.name!r}, but the file is {path.name}; they must agree"
         )
+    if project.features.module is not None:
+        _require_module(project, project.features.module, f"{path}:{lines.get(('features', 'module'), 1)}")
     return project
+
+
+def _require_module(project: Project, module: str, where: str) -> None:
+    """Said here, and not by Project: that of a bundle is for its loader to judge, which has the module's digest too."""
+    from evenkeel.features import require_columns  # numpy and pyarrow, which most projects can be read without
+
+    try:
+        require_columns(module, project.feature_columns)
+    except EncodingError as exc:
+        raise ProjectError(f"{where}: {exc}") from exc
 
 
 class _Loader(yaml.SafeLoader):

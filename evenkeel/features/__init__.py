@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from evenkeel.cells import ARROW_TYPES
+from evenkeel.config.contract import Column
 from evenkeel.digest import file_sha256
 from evenkeel.errors import EncodingError
 from evenkeel.features import household_v1
+from evenkeel.table import to_columns
 
 Columns = Mapping[str, NDArray[Any]]
 """As ``evenkeel.table.to_columns`` makes them, each of shape (rows,)."""
@@ -39,11 +43,19 @@ def derive(module: str, columns: Columns) -> dict[str, NDArray[np.float64]]:
             made = function(columns)
     except KeyError as exc:
         raise EncodingError(f"features.module {module!r} reads column {exc}; given are {', '.join(columns)}") from exc
+    except (TypeError, ValueError) as exc:
+        raise EncodingError(f"features.module {module!r} cannot be computed of columns of these types: {exc}") from exc
     if twice := sorted(made.keys() & columns.keys()):
         raise EncodingError(
             f"features.module {module!r} makes {', '.join(map(repr, twice))}, which is a column already"
         )
     return {name: np.where(np.isfinite(values), values, np.nan) for name, values in made.items()}
+
+
+def require_columns(module: str, columns: Mapping[str, Column]) -> None:
+    """Compute it of a row with nothing in it, as servers do to warm up. Raises EncodingError where that fails."""
+    nothing = pa.table({name: pa.nulls(1, ARROW_TYPES[column.type]) for name, column in columns.items()})
+    derive(module, to_columns(nothing, columns))
 
 
 def module_digest(module: str) -> str:

@@ -1,4 +1,4 @@
-"""A small but real feature store: files offline, SQLite online, and its server."""
+"""A small but real feature store: files offline, any store online, and its server."""
 
 import datetime as dt
 import os
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from evenkeel import digest
 from evenkeel.config import Project
@@ -25,8 +27,8 @@ HISTORY = [  # person, days ago, score, visits_before, plan, smoker
 DATA = "data/people.csv"
 
 
-def make_store(root: Path) -> None:
-    """``root/features``: applied, and materialized up to now."""
+def make_store(root: Path, online: str = "{type: sqlite, path: online.db}") -> None:
+    """``root/features``: applied, and materialized up to now to this online store."""
     import pandas as pd
     from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, ValueType
     from feast.types import Bool, Float64, Int64, String
@@ -35,7 +37,7 @@ def make_store(root: Path) -> None:
     repo.mkdir(parents=True)
     (repo / "feature_store.yaml").write_text(
         "project: people\nprovider: local\nregistry: registry.db\nentity_key_serialization_version: 3\n"
-        "online_store: {type: sqlite, path: online.db}\noffline_store: {type: file}\n"
+        f"online_store: {online}\noffline_store: {{type: file}}\n"
     )
     rows = [(person, NOW - dt.timedelta(days=days), *values) for person, days, *values in HISTORY]
     frame = pd.DataFrame(rows, columns=["person", "at", "score", "visits_before", "plan", "smoker"])
@@ -106,6 +108,8 @@ def feature_server(root: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: get_status(f"{url}/health") == 200, 120, log.read_text)
+        question = {"feature_service": "people_v1", "entities": {"person": ["ann"]}}
+        httpx.post(f"{url}/get-online-features", json=question, timeout=120).raise_for_status()  # imports the rest
         yield url
     finally:
         os.killpg(server.pid, 15)

@@ -1,23 +1,19 @@
-"""A real feature store: what a model is trained on is what the server looks up, to the bit."""
+"""Training with a real feature store: each row gets what was known at its time (test_online has what servers get)."""
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import closing
+import traceback
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
 
 from components.pull.featurestore import JOINED
 from components.pull.step import pull
 from evenkeel.config import Project
 from evenkeel.contract import check
 from evenkeel.errors import DataError
-from evenkeel.table import Columns, read_raw, to_columns
-from serving.lookup import FeatureServer, StoreDoor
-from tests.engines.store import HISTORY, NOW, TTL_DAYS, feature_server, make_project, make_store
+from evenkeel.table import read_raw
+from tests.engines.store import NOW, TTL_DAYS, make_project, make_store
 
 pytest.importorskip("feast", reason="needs .evenkeel/engines: run tools/engines")
 pytestmark = [
@@ -26,8 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:feast"),
 ]
 
-PEOPLE = [*sorted({person for person, *_ in HISTORY}), "nobody"]
-
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -35,12 +29,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("workspace")
     make_store(root)
     return root
-
-
-@pytest.fixture(scope="module")
-def url(root: Path) -> Iterator[str]:
-    with feature_server(root) as url:
-        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -64,34 +52,6 @@ def _pulled(project: Project, to: Path) -> Any:
 
 def _rows(*lines: str) -> str:
     return "person,at,age,ill\n" + "".join(lines)
-
-
-def test_training_and_serving_see_the_same(root: Path, url: str, tmp_path: Path) -> None:
-    project = make_project(_rows(*(_line(person, 0) for person in PEOPLE)), root)
-    offline = to_columns(_pulled(project, tmp_path / "out"), project.feature_columns)
-    online = _looked_up(project, url)
-    assert list(offline) == list(online)
-    for name, values in offline.items():
-        np.testing.assert_array_equal(values, online[name], err_msg=name)
-    known = dict(zip(PEOPLE, offline["score"].tolist(), strict=True))
-    assert known["ann"] == 2.5
-    assert known["dan"] == 0.1 + 0.2
-    assert offline["visits_before"][PEOPLE.index("dan")] == 2.0**53 - 1
-    assert np.isnan([known["bob"], known["cid"], known["nobody"]]).all(), "null, too old, unknown"
-
-
-def _looked_up(project: Project, url: str) -> Columns:
-    feast = project.features.feast
-    assert feast is not None
-    with closing(FeatureServer(url, CollectorRegistry())) as server:
-        door = StoreDoor(project, feast, server)
-        return dict(door.records([{"person": person, "age": 30} for person in PEOPLE]).columns)
-
-
-def test_without_an_age_limit_the_server_would_answer_what_training_never_saw(root: Path, url: str) -> None:
-    """Why max_age_hours is there: Feast's server gives values beyond the ttl."""
-    old = _looked_up(make_project(max_age_hours=None), url)["score"][PEOPLE.index("cid")]
-    assert old == 4.0
 
 
 def test_a_row_gets_what_was_known_at_its_time(root: Path, tmp_path: Path) -> None:
@@ -134,3 +94,15 @@ def test_a_column_that_is_in_both_is_named(root: Path, tmp_path: Path) -> None:
     project = make_project("person,at,age,ill,score\nann,2026-01-01,30,true,1\n", root)
     with pytest.raises(DataError, match=r"has the column 'score', and features.feast.columns too"):
         pull(project, "", tmp_path / "out")
+
+
+def test_a_store_that_cannot_be_configured_is_said_without_its_password(root: Path, tmp_path: Path) -> None:
+    (root / "wrong").mkdir()
+    (root / "wrong" / "feature_store.yaml").write_text(
+        "project: people\nprovider: local\nregistry: registry.db\nentity_key_serialization_version: 3\n"
+        "online_store: {type: redis, conection_string: 'redis:6379,password=hunter2'}\n"
+    )
+    project = make_project(_rows(_line("ann", 0)), root, repo="wrong")
+    with pytest.raises(DataError, match=r"(?s)wrong/feature_store.yaml.*conection_string.*Extra inputs") as caught:
+        pull(project, "", tmp_path / "out")
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))

@@ -94,6 +94,14 @@ def change(path: str, value: Any) -> Change:
         (change("features", {"columns": ["left"]}), r"names the target 'left': the model would be told the answer"),
         (change("features", {"drop": ["age", "city", "when"]}), r"no column is left as a feature"),
         (change("features", {"drop": ["ag"]}), r"features.drop names 'ag'.*did you mean 'age'"),
+        (
+            change("features", {"module": "household"}),
+            r"churn.yaml:\d+: features.module 'household' is not here; did you mean 'household_v1'\? known: household_",
+        ),
+        (
+            change("features", {"module": "household_v1"}),
+            r"features.module 'household_v1' reads column 'income'; given are age, city, when",
+        ),
         (change("split", {"by": "time"}), r"'cutoff' and 'by: time' go together"),
         (change("split", {"by": "time", "cutoff": "2024-01-01"}), r"data.time must name the column"),
         (change("data.time", "age"), r"data.time 'age' must be a datetime column"),
@@ -112,6 +120,17 @@ def test_each_mistake_is_named(tmp_path: Path, mistake: Change, message: str) ->
     content = minimal()
     mistake(content)
     with pytest.raises(ProjectError, match=message):
+        load_project(write(tmp_path, content))
+
+
+def test_a_modules_columns_must_be_of_a_type_that_it_takes(tmp_path: Path) -> None:
+    content = minimal()
+    income, size = {"type": "number", "nullable": True}, {"type": "integer"}
+    content["contract"]["columns"] |= {"income": income, "family_size": size}
+    content["features"] = {"module": "household_v1"}
+    assert load_project(write(tmp_path, content)).features.module == "household_v1"
+    content["contract"]["columns"]["family_size"] = {"type": "category", "categories": ["small", "large"]}
+    with pytest.raises(ProjectError, match="'household_v1' cannot be computed of columns of these types: unsupported"):
         load_project(write(tmp_path, content))
 
 

@@ -98,10 +98,12 @@ def typed_table(project: Project, rows: list[dict[str, Any]]) -> pa.Table:
     return checked.table
 
 
-def make_bundle(folder: Path, project: Project, *, seed: int = 0, certified: bool = True) -> Bundle:
-    """A sealed bundle with a linear model of random weights."""
+def make_bundle(
+    folder: Path, project: Project, *, seed: int = 0, certified: bool = True, table: pa.Table | None = None
+) -> Bundle:
+    """A sealed bundle with a linear model of random weights, fitted on a typed table of its project's columns."""
     folder.mkdir(parents=True)
-    table = typed_table(project, make_rows(ROWS, seed=7))
+    table = typed_table(project, make_rows(ROWS, seed=7)) if table is None else table
     encoder = fit_encoder(to_columns(table, project.feature_columns), project, standardise=True)
     (folder / PROJECT).write_text(project.to_parameter(), encoding="utf-8")
     (folder / ENCODER).write_text(encoder.to_json(), encoding="utf-8")

@@ -17,9 +17,14 @@ class FakeFeast:
 
     known: dict[str, dict[str, Any]]
     """Person -> feature -> value."""
+    unknown: str = "NOT_FOUND"
+    """What it says of others: PRESENT with some stores."""
     features: tuple[str, ...] = ("income", "height")
     at: str = "2026-01-01T00:00:00Z"
     status: int = 200
+    """0: close the connection instead of an answer."""
+    silent: threading.Event | None = None
+    """Where there is one, it is waited for before each answer."""
     hang_up: bool = False
     """Close each connection after the answer, without a word of it."""
     asked: list[Any] = field(default_factory=list)
@@ -36,7 +41,7 @@ class FakeFeast:
             results.append(
                 {
                     "values": [None if row is None else row[name] for row in found],
-                    "statuses": ["NOT_FOUND" if row is None else "PRESENT" for row in found],
+                    "statuses": [self.unknown if row is None else "PRESENT" for row in found],
                     "event_timestamps": [LONG_AGO if row is None else self.at for row in found],
                 }
             )
@@ -53,6 +58,11 @@ def serving(feast: FakeFeast) -> Iterator[FakeFeast]:
         def do_POST(self) -> None:
             question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             feast.asked.append((self.path, question))
+            if feast.silent is not None:
+                feast.silent.wait(20)
+            if feast.status == 0:
+                self.close_connection = True
+                return
             feast.connections.add(self.client_address)
             body = json.dumps(feast.answer(question) if feast.status == 200 else "wrong").encode()
             self.send_response(feast.status)

@@ -1,8 +1,10 @@
 """Features by key: what a row lacks is looked up, what cannot be found is missing, and nothing else changes."""
 
+import asyncio
 import datetime as dt
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -72,12 +74,12 @@ def said(answer: httpx.Response) -> list[Any]:
     return [row["probabilities"] for row in answer.json()["predictions"]]
 
 
-def answer(bundle: Bundle, feast: FakeFeast, metrics: Metrics, row: dict[str, Any]) -> httpx.Response:
+def answer(bundle: Bundle, feast: FakeFeast, metrics: Metrics, **body: Any) -> httpx.Response:
     """The answer of a server of this bundle that looks up there."""
     with closing(FeatureServer(feast.url, metrics.registry)) as store:
         slot = Slot()
         slot.model = with_store(store, load_model(bundle.folder))
-        return Asked(create_app(slot, metrics)).post("/predict", {"rows": [row]})
+        return Asked(create_app(slot, metrics)).post("/predict", body)
 
 
 def rows(metrics: Metrics, outcome: str) -> float | None:
@@ -132,9 +134,33 @@ def test_a_missing_feature_that_is_required_is_refused(tmp_path: Path, metrics: 
     bundle = make_bundle(tmp_path / "bundle", feast_project(columns=["age"]))
     row = {name: value for name, value in ROW.items() if name != "age"}
     with serving(FakeFeast({}, features=("age",))) as feast:
-        refused = answer(bundle, feast, metrics, {**row, "person": "nobody"})
+        refused = answer(bundle, feast, metrics, rows=[{**row, "person": "nobody"}])
     assert refused.status_code == 422
-    assert refused.json()["error"]["problems"][0]["rule"] == "nullable"
+    (problem,) = refused.json()["error"]["problems"]
+    assert (problem["rule"], problem["column"], problem["row"]) == ("nullable", "age", 0)
+    assert problem["message"] == "age is not known for this key, or too old; send it"
+
+
+def test_a_null_that_was_sent_is_told_from_one_of_the_store(tmp_path: Path, metrics: Metrics) -> None:
+    bundle = make_bundle(tmp_path / "bundle", feast_project(columns=["age", "smoker"]))
+    sent = {name: value for name, value in ROW.items() if name != "age"} | {"person": "nobody", "smoker": None}
+    with serving(FakeFeast({}, features=("age", "smoker"))) as feast:
+        by_row = answer(bundle, feast, metrics, rows=[sent])
+        columns = {name: [value] for name, value in sent.items()}
+        by_column = answer(bundle, feast, Metrics(CollectorRegistry()), columns=columns)
+    for refused in (by_row, by_column):
+        told = {problem["column"]: problem["message"] for problem in refused.json()["error"]["problems"]}
+        assert told == {
+            "age": "age is not known for this key, or too old; send it",
+            "smoker": "smoker must not be null",
+        }
+
+
+def test_a_store_that_says_present_of_what_it_does_not_have(looking: Asked, feast: FakeFeast, metrics: Metrics) -> None:
+    """As Feast does with Redis: null, of the year 1970."""
+    feast.unknown = "PRESENT"
+    assert looking.post("/predict", {"rows": [{**KEYS, "person": "nobody"}]}).status_code == 200
+    assert (rows(metrics, "found"), rows(metrics, "missing")) == (0, 1)
 
 
 @pytest.mark.parametrize(("age", "missing"), [(1, 0), (3, 1)])
@@ -142,7 +168,7 @@ def test_what_is_too_old_is_missing(age: int, missing: int, tmp_path: Path, metr
     bundle = make_bundle(tmp_path / "bundle", feast_project(max_age_hours=2))
     at = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=age)).isoformat()
     with serving(FakeFeast({"ann": ANN}, at=at)) as feast:
-        assert answer(bundle, feast, metrics, KEYS).status_code == 200
+        assert answer(bundle, feast, metrics, rows=[KEYS]).status_code == 200
     assert rows(metrics, "missing") == missing
 
 
@@ -177,6 +203,35 @@ def test_a_store_that_fails_is_said_and_counted(looking: Asked, feast: FakeFeast
     assert looking.post("/predict", {"rows": [ROW]}).status_code == 200, "whole rows need no store"
     feast.status = 200
     assert looking.post("/predict", {"rows": [KEYS]}).status_code == 200
+
+
+@pytest.mark.parametrize("late", [None, 1.1], ids=["no answer", "an error, and late"])
+def test_while_the_store_is_silent_one_request_waits_for_it_and_no_other(
+    late: float | None, looking: Asked, feast: FakeFeast, metrics: Metrics
+) -> None:
+    feast.status = 0
+    if late is not None:
+        feast.status, feast.silent = 500, threading.Event()
+        threading.Timer(late, feast.silent.set).start()
+    failed = looking.post("/predict", {"rows": [KEYS]})
+    assert failed.status_code == 503
+    assert "feature service people_v1 does not answer" in failed.text
+    feast.status, feast.silent, feast.asked = 200, threading.Event(), []
+    silent = feast.silent
+
+    async def ask() -> list[int]:
+        async with looking.client() as client:
+            first = asyncio.create_task(client.post("/predict", json={"rows": [KEYS]}))
+            while not feast.asked:
+                await asyncio.sleep(0.01)
+            others = await asyncio.gather(*(client.post("/predict", json={"rows": [row]}) for row in (KEYS, KEYS, ROW)))
+            silent.set()
+            return [(await first).status_code, *(answer.status_code for answer in others)]
+
+    assert asyncio.run(ask()) == [200, 503, 503, 200]
+    assert len(feast.asked) == 1
+    assert looking.post("/predict", {"rows": [KEYS]}).status_code == 200
+    assert rows(metrics, "failed") == 3
 
 
 def test_a_service_that_gives_other_features_is_not_used(looking: Asked, feast: FakeFeast) -> None:
