@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 
-from evenkeel.doctor import endpoints, machine
+from evenkeel.doctor import cluster, endpoints, machine
 from evenkeel.doctor.finding import Check, Finding
 from evenkeel.errors import EvenkeelError
 from evenkeel.settings import read_settings
@@ -18,6 +18,7 @@ CHECKS: dict[str, Check] = {
     "registry": endpoints.registry,
     "storage": endpoints.storage,
     "kubeflow": endpoints.kubeflow,
+    "cluster": cluster.cluster,
     "prometheus": endpoints.prometheus,
     "grafana": endpoints.grafana,
 }
@@ -50,6 +51,8 @@ def _print(findings: list[Finding]) -> None:
         print(f"{_MARKS[finding.verdict]}  {finding.thing:<{width}}  {finding.told}")
         if finding.verdict in ("warn", "fail"):
             print(f"      {'':<{width}}  -> {finding.fix}")
+    verdicts = [finding.verdict for finding in findings]
+    print(f"{verdicts.count('fail')} to mend, {verdicts.count('warn')} to look at")
 
 
 if __name__ == "__main__":

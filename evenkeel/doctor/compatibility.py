@@ -15,6 +15,7 @@ SERVERS: dict[str, tuple[int, ...]] = {
     "mlflow": (3, 0),
     "kubeflow pipelines": (2, 3),
     "prometheus": (2, 40),
+    "alertmanager": (0, 22),
     "kubernetes": (1, 29),
 }
 """Server -> at least. Older ones lack an API that is called."""

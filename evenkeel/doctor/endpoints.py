@@ -6,9 +6,10 @@ from pathlib import Path
 
 import yaml
 
-from evenkeel.doctor.compatibility import SERVERS
+from evenkeel.doctor.alertmanager import alertmanagers
 from evenkeel.doctor.finding import Finding
-from evenkeel.doctor.web import MOST_SKEW, Answer, ask, bearer
+from evenkeel.doctor.server import reached, stranger
+from evenkeel.doctor.web import Answer, ask, bearer
 from evenkeel.errors import EvenkeelError
 from evenkeel.settings import Settings
 from evenkeel.storage import list_below
@@ -21,7 +22,7 @@ def registry(settings: Settings) -> Iterator[Finding]:
     uri = tracking_uri(settings)
     if is_server(uri):
         answer = ask(f"{uri.rstrip('/')}/version")
-        yield from _reached("mlflow", public(uri), answer, answer.body.strip().strip('"'), "EVENKEEL_TRACKING_URI")
+        yield from reached("mlflow", public(uri), answer, answer.body.strip().strip('"'), "EVENKEEL_TRACKING_URI")
     try:
         champion(settings, "evenkeel-doctor")
     except EvenkeelError as error:
@@ -57,13 +58,13 @@ def kubeflow(settings: Settings) -> Iterator[Finding]:
     host, given = settings.kfp_host, "EVENKEEL_KFP_HOST, EVENKEEL_KFP_TOKEN"
     answer = ask(f"{host.rstrip('/')}/apis/v2beta1/healthz", bearer(settings.kfp_token))
     if answer.status == 200 and not isinstance(answer.content, dict):
-        yield _stranger("kubeflow pipelines", host, given)
+        yield stranger("kubeflow pipelines", host, given)
         return
-    yield from _reached("kubeflow pipelines", host, answer, str(answer.at("tag_name") or ""), given)
+    yield from reached("kubeflow pipelines", host, answer, str(answer.at("tag_name") or ""), given)
 
 
 def prometheus(settings: Settings) -> Iterator[Finding]:
-    """Prometheus answers, and has every one of our rules."""
+    """Prometheus answers, has every one of our rules, and somebody to tell."""
     if not settings.prometheus:
         yield Finding("prometheus", "skip", "EVENKEEL_PROMETHEUS is not set: steps of a rollout cannot be checked")
         return
@@ -71,11 +72,12 @@ def prometheus(settings: Settings) -> Iterator[Finding]:
     answer = ask(f"{base}/api/v1/status/buildinfo")
     found = answer.at("data", "version")
     if answer.status == 200 and found is None:
-        yield _stranger("prometheus", base, "EVENKEEL_PROMETHEUS")
+        yield stranger("prometheus", base, "EVENKEEL_PROMETHEUS")
         return
-    yield from _reached("prometheus", base, answer, str(found or ""), "EVENKEEL_PROMETHEUS")
+    yield from reached("prometheus", base, answer, str(found or ""), "EVENKEEL_PROMETHEUS")
     if answer.status == 200:
         yield _rules(settings, ask(f"{base}/api/v1/rules"))
+        yield from alertmanagers(settings, base)
 
 
 def grafana(settings: Settings) -> Iterator[Finding]:
@@ -87,9 +89,9 @@ def grafana(settings: Settings) -> Iterator[Finding]:
     url = f"{settings.grafana.rstrip('/')}/api/search?type=dash-db&limit=5000"
     answer = ask(url, bearer(settings.grafana_token))
     if answer.status == 200 and not isinstance(answer.content, list):
-        yield _stranger("grafana", settings.grafana, given)
+        yield stranger("grafana", settings.grafana, given)
         return
-    yield from _reached("grafana", settings.grafana, answer, "", given)
+    yield from reached("grafana", settings.grafana, answer, "", given)
     if answer.status == 200:
         there = {each["uid"] for each in answer.content}
         folder = settings.workspace / "monitoring" / "dashboards" / "json"
@@ -113,25 +115,6 @@ def _rules(settings: Settings, answer: Answer) -> Finding:
 def _names(file: Path) -> set[str]:
     groups = yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]
     return {str(rule.get("alert") or rule["record"]) for group in groups for rule in group["rules"]}
-
-
-def _stranger(thing: str, url: str, settings: str) -> Finding:
-    return Finding(thing, "fail", f"{url} answers, but not as {thing} does: is it a login page?", f"check {settings}")
-
-
-def _reached(thing: str, url: str, answer: Answer, found: str, settings: str) -> Iterator[Finding]:
-    """Whether it answered, in a version that works, with a clock like ours."""
-    if answer.status != 200:
-        told = f"{url} answers {answer.status}" if answer.status else f"{url} cannot be reached: {answer.body}"
-        yield Finding(thing, "fail", told, f"check {settings}, and that it is up")
-        return
-    least = SERVERS.get(thing, ())
-    numbers = tuple(int(part) for part in found.lstrip("v").split("-")[0].split(".") if part.isdigit())
-    old = bool(numbers) and numbers < least
-    wanted = ".".join(map(str, least))
-    yield Finding(thing, "warn" if old else "ok", f"{url} {found}".strip(), f"upgrade it: {wanted} or newer is needed")
-    if answer.skew is not None and abs(answer.skew) > MOST_SKEW:
-        yield Finding(thing, "fail", f"its clock is {answer.skew:+.0f} s from this machine's", "set both by NTP")
 
 
 def secrets(settings: Settings) -> Iterator[Finding]:

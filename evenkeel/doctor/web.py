@@ -1,6 +1,7 @@
 """Asking an endpoint: its answer, and how far its clock is from ours."""
 
 import datetime as dt
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -51,17 +52,18 @@ def ask(url: str, headers: dict[str, str] | None = None) -> Answer:
     try:
         request = urllib.request.Request(url, headers=headers or {})  # noqa: S310  a setting names it
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
-            return Answer(answer.status, answer.read().decode("utf-8", "replace"), _skew(answer.headers.get("Date")))
+            return Answer(answer.status, answer.read().decode("utf-8", "replace"), skew(answer.headers.get("Date")))
     except urllib.error.HTTPError as exc:
         with exc:
-            return Answer(exc.code, exc.read(2000).decode("utf-8", "replace"), _skew(exc.headers.get("Date")))
-    except (OSError, ValueError) as exc:
-        return Answer(0, str(getattr(exc, "reason", exc)))
+            return Answer(exc.code, exc.read(2000).decode("utf-8", "replace"), skew(exc.headers.get("Date")))
+    except (OSError, ValueError, http.client.HTTPException) as exc:
+        return Answer(0, str(getattr(exc, "reason", "") or f"{type(exc).__name__}: {exc}"))
 
 
-def _skew(date: str | None) -> float | None:
+def skew(date: str | None) -> float | None:
+    """Their clock less ours in seconds, by a Date header; None where it is none."""
     try:
         theirs = parsedate_to_datetime(date or "")
     except ValueError:
         return None
-    return (theirs - dt.datetime.now(dt.UTC)).total_seconds()
+    return (theirs.replace(tzinfo=theirs.tzinfo or dt.UTC) - dt.datetime.now(dt.UTC)).total_seconds()

@@ -18,7 +18,8 @@ import yaml
 
 from components.train.samples import sample_rows
 from evenkeel.bundle import EVALUATION, SAMPLES, Bundle, open_bundle, seal_bundle
-from evenkeel.cluster import CALLS, Cluster, open_cluster
+from evenkeel.cluster import Cluster, open_cluster
+from evenkeel.cluster.kinds import CALLS
 from evenkeel.config import Project
 from evenkeel.predictor import Predictor
 from evenkeel.rollout.driver import Driver

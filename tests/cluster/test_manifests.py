@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from evenkeel.cluster import CALLS, KINDS, open_cluster
+from evenkeel.cluster import open_cluster
+from evenkeel.cluster.kinds import CALLS, KINDS
 from evenkeel.errors import RolloutError
 from pipelines.cluster import DEPLOYER, TOKEN
 from tests.cluster.apiserver import ApiServer, KubectlError

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evenkeel.cluster import CALLS, KINDS, open_cluster
+from evenkeel.cluster import open_cluster
+from evenkeel.cluster.kinds import CALLS, KINDS
 from evenkeel.errors import RolloutError
 
 
@@ -33,3 +34,15 @@ def test_a_context_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setenv("KUBECONFIG", str(file))
     with pytest.raises(RolloutError, match="nowhere"):
         open_cluster("evenkeel-models", {}, "nowhere")
+
+
+@pytest.mark.parametrize(
+    "content", [b"a: [1\n", b"- 1\n", b"\x00\xff", b""], ids=["torn", "a list", "no text", "empty"]
+)
+def test_a_kubeconfig_that_is_none_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "config").write_bytes(content)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(RolloutError, match=r"^no Kubernetes cluster to talk to: .*log in with kubectl first"):
+        open_cluster("evenkeel-models", {}, None)

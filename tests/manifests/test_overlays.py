@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 import yaml
 
-from evenkeel.cluster import CALLS, KINDS
+from evenkeel.cluster.kinds import CALLS, KINDS
 from pipelines.cluster import DEPLOYER, DEPLOYERS, ENVIRONMENT, KUBECONFIG, PLACES, ROLLOUT, TOKEN
 from tests.manifests.checks import CHECKS, Object, namespace_of, unpinned
 from tests.manifests.rendering import MANIFESTS, OVERLAYS, REPOSITORY, kustomized

@@ -1,6 +1,7 @@
 """KServe: our server as a ServingRuntime, an InferenceService for each version or one for all, by mode."""
 
-from evenkeel.cluster import CALLS, Cluster, open_cluster
+from evenkeel.cluster import Cluster, open_cluster
+from evenkeel.cluster.kinds import CALLS
 from evenkeel.rollout.driver import Driver
 from evenkeel.settings import Settings
 from evenkeel.targets.kserve.canary import Canary

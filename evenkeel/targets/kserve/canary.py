@@ -7,7 +7,8 @@ The candidate is asked alone by a route of ours, ``<project>-versions``.
 
 from dataclasses import dataclass
 
-from evenkeel.cluster import KINDS, Cluster, Object
+from evenkeel.cluster import Cluster, Object
+from evenkeel.cluster.kinds import KINDS
 from evenkeel.config.operation import Serving
 from evenkeel.config.project import Project
 from evenkeel.release import Release

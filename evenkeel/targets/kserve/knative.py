@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from evenkeel.cluster import KINDS, Cluster, Object
+from evenkeel.cluster import Cluster, Object
+from evenkeel.cluster.kinds import KINDS
 from evenkeel.config.operation import Serving
 from evenkeel.config.project import Project
 from evenkeel.errors import RolloutError

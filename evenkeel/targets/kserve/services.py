@@ -7,7 +7,8 @@ last change: the pods' annotation ``evenkeel.dev/applied`` does.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evenkeel.cluster import KINDS, Cluster, Object
+from evenkeel.cluster import Cluster, Object
+from evenkeel.cluster.kinds import KINDS
 from evenkeel.config.project import Project
 from evenkeel.release import Release
 from evenkeel.rollout.driver import Problem

@@ -1,6 +1,7 @@
 """Plain Kubernetes: a Deployment per version, and a route that splits the traffic between two of them."""
 
-from evenkeel.cluster import CALLS, Cluster, open_cluster
+from evenkeel.cluster import Cluster, open_cluster
+from evenkeel.cluster.kinds import CALLS
 from evenkeel.rollout.driver import Driver
 from evenkeel.settings import Settings
 from evenkeel.targets.kubernetes.alb import AlbRouter

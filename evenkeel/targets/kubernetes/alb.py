@@ -7,7 +7,8 @@ of 0 % is a step without traffic. https://kubernetes-sigs.github.io/aws-load-bal
 import json
 from dataclasses import dataclass
 
-from evenkeel.cluster import KINDS, Cluster, Object
+from evenkeel.cluster import Cluster, Object
+from evenkeel.cluster.kinds import KINDS
 from evenkeel.errors import RolloutError
 from evenkeel.release import Release
 from evenkeel.rollout.driver import Endpoint

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from evenkeel.cluster import KINDS, Cluster, Object
+from evenkeel.cluster import Cluster, Object
+from evenkeel.cluster.kinds import KINDS
 from evenkeel.errors import RolloutError
 from evenkeel.release import Release
 from evenkeel.rollout.driver import Endpoint

@@ -4,7 +4,8 @@ All are named ``<project>-v<version>``. The pods pass Pod Security's restricted 
 by the immutable record of the release. Replicas belong to the autoscaler; they are given when it does not run.
 """
 
-from evenkeel.cluster import KINDS, Object
+from evenkeel.cluster import Object
+from evenkeel.cluster.kinds import KINDS
 from evenkeel.config.operation import Resources, Serving
 from evenkeel.config.project import Project
 from evenkeel.digest import json_digest

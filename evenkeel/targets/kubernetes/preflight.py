@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from evenkeel.bundle import Bundle
-from evenkeel.cluster import Cluster, ForbiddenError, Object, UnreachableError
+from evenkeel.cluster import Cluster, Object
+from evenkeel.cluster.refusal import ForbiddenError, UnreachableError
 from evenkeel.config.project import Project
 from evenkeel.errors import RolloutError
 from evenkeel.release import Release

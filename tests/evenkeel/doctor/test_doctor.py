@@ -1,6 +1,7 @@
 """The doctor names what is wrong and what mends it; each check is shown something that is wrong."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -13,10 +14,12 @@ import pytest
 import yaml
 from pydantic import SecretStr
 
-from evenkeel.doctor import endpoints, machine
+from evenkeel.config import load_project
+from evenkeel.doctor import cluster, endpoints, machine
 from evenkeel.doctor.__main__ import CHECKS, main
 from evenkeel.doctor.errors import page
 from evenkeel.doctor.finding import Check, Finding
+from evenkeel.doctor.server import aged
 from evenkeel.settings import Settings
 
 REPOSITORY = Path(__file__).parents[3]
@@ -60,8 +63,10 @@ def told(check: Check, settings: Settings) -> dict[str, Finding]:
     return {finding.thing: finding for finding in check(settings)}
 
 
-def prometheus(rules: list[str], version: str = "3.5.0") -> Answers:
+def prometheus(rules: list[str], version: str = "3.5.0", alertmanager: str = "") -> Answers:
+    active = [{"url": f"{alertmanager}/api/v2/alerts"}] if alertmanager else []
     return {
+        "/api/v1/alertmanagers": (200, {"data": {"activeAlertmanagers": active, "droppedAlertmanagers": []}}),
         "/api/v1/status/buildinfo": (200, {"data": {"version": version}}),
         "/api/v1/rules": (200, {"data": {"groups": [{"rules": [{"name": name} for name in rules]}]}}),
     }
@@ -117,6 +122,45 @@ def test_an_old_prometheus_and_a_wrong_clock_are_told(serve: Any) -> None:
     assert (findings[1].verdict, findings[1].fix) == ("fail", "set both by NTP")
 
 
+@pytest.mark.parametrize(
+    ("found", "verdict"), [("v1.28.15-eks-5ca49cb", "warn"), ("v1.29.0", "ok"), ("v1.36.3+k3s1", "ok")]
+)
+def test_an_old_kubernetes_is_told(found: str, verdict: str) -> None:
+    finding = aged("kubernetes", "https://10.0.0.1", found)
+    assert (finding.verdict, "1.29 or newer" in finding.fix) == (verdict, True)
+
+
+def test_an_alertmanager_that_cannot_be_reached_from_here_is_a_warning(serve: Serve, unused: str) -> None:
+    url = serve(prometheus(our_rules(), alertmanager=unused))
+    found = told(endpoints.prometheus, Settings(workspace=REPOSITORY, prometheus=url))["alertmanager"]
+    assert found.verdict == "warn"
+    assert f"{unused}, where Prometheus sends alarms, cannot be reached from here" in found.told
+
+
+def test_what_is_no_alertmanager_is_told_as_such(serve: Serve) -> None:
+    other = serve({"/api/v2/status": (200, "<html>log in</html>")})
+    url = serve(prometheus(our_rules(), alertmanager=other))
+    found = told(endpoints.prometheus, Settings(workspace=REPOSITORY, prometheus=url))["alertmanager"]
+    assert (found.verdict, "not as alertmanager does" in found.told) == ("fail", True)
+
+
+def test_what_speaks_no_http_is_told_and_is_no_traceback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        settings = Settings(workspace=REPOSITORY, prometheus=f"http://127.0.0.1:{listener.getsockname()[1]}")
+        (finding,) = endpoints.prometheus(settings)
+        thread.join()
+    assert finding.verdict == "fail"
+    assert "BadStatusLine: SSH-2.0" in finding.told
+
+
 def test_a_dashboard_that_is_not_there_is_named(serve: Any) -> None:
     url = serve({"/api/search": (200, [{"uid": "something-else"}])}, token="t0ken")
     settings = Settings(workspace=REPOSITORY, grafana=url, grafana_token=SecretStr("t0ken"))
@@ -157,8 +201,6 @@ def test_what_nobody_answers_is_a_failure_with_its_setting(unused: str, tmp_path
 @pytest.fixture
 def unused(serve: Serve) -> str:
     """Where nothing listens."""
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
@@ -183,7 +225,28 @@ def test_something_to_mend_is_exit_code_1(
     monkeypatch.setenv("EVENKEEL_PROMETHEUS", unused)
     monkeypatch.chdir(tmp_path)
     assert main([]) == 1
-    assert "FAIL  prometheus" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "FAIL  prometheus" in out
+    assert out.splitlines()[-1].startswith("1 to mend, ")
+
+
+def test_a_target_that_is_none_is_named_and_no_cluster_is_asked_for_another() -> None:
+    (finding,) = cluster.cluster(Settings(workspace=REPOSITORY, target="kuberntes"))
+    assert (finding.thing, finding.verdict) == ("EVENKEEL_TARGET", "fail")
+    assert "kubernetes" in finding.fix
+    (finding,) = cluster.cluster(Settings(workspace=REPOSITORY, target="ecs"))
+    assert (finding.thing, finding.verdict) == ("kubernetes", "skip")
+
+
+def test_a_project_s_own_target_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf").mkdir()
+    served = load_project(REPOSITORY / "conf" / "visits.yaml").model_dump(mode="json", by_alias=True)
+    served["serving"]["target"] = "kserve"
+    (tmp_path / "conf" / "visits.yaml").write_text(yaml.safe_dump(served))
+    (tmp_path / "conf" / "broken.yaml").write_text("name: broken\n")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
+    (finding,) = cluster.cluster(Settings(workspace=tmp_path))
+    assert (finding.verdict, "no Kubernetes cluster to talk to" in finding.told) == ("fail", True)
 
 
 def test_others_who_may_read_secrets_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,5 +263,5 @@ def test_the_page_of_errors_is_what_the_tree_says() -> None:
 
 
 def test_no_check_is_left_out() -> None:
-    named = {name for module in (machine, endpoints) for name in vars(module) if name in CHECKS}
+    named = {name for module in (machine, endpoints, cluster) for name in vars(module) if name in CHECKS}
     assert named == set(CHECKS)

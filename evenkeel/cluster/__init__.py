@@ -1,22 +1,25 @@
-"""The one door to Kubernetes. Objects are plain dicts, as their manifests are.
+"""The one door to Kubernetes. Objects are plain dicts, as their manifests are; ``kinds`` lists what may be called."""
 
-``KINDS`` lists every kind that is touched and ``CALLS`` what each target does to them. A verb that is not listed is
-refused here, before the API server is asked, so the roles that are made from ``CALLS`` are what the code needs.
-"""
-
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evenkeel.errors import ConflictError, RolloutError, WorkloadError
+from evenkeel.cluster.kinds import KINDS, Verb
+from evenkeel.cluster.refusal import (
+    AbsentError,
+    AbsentNamespaceError,
+    ForbiddenError,
+    UnreachableError,
+    message,
+    refusal,
+)
+from evenkeel.errors import RolloutError
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient, ApiException
+    from kubernetes.client import ApiClient
 
 Object = dict[str, Any]
-Verb = Literal["get", "list", "create", "patch", "delete"]
 
 MANAGER = "evenkeel"
 """Owner of the fields that are applied."""
@@ -27,70 +30,14 @@ _TIMEOUT = (5, 30)
 _METHODS: Mapping[Verb, str] = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "delete": "DELETE"}
 
 
-class Kind(NamedTuple):
-    """Where the API server has a kind."""
+class Server(NamedTuple):
+    """An API server, as it tells of itself."""
 
-    api: str
-    plural: str
-    """As RBAC names it: with a subresource, ``pods/log``."""
-    comes_with: str = "Kubernetes itself"
-    """What to install where it is not there."""
-
-
-_GATEWAY_API = "the Gateway API (kubectl apply --server-side -f its standard-install.yaml)"
-_KSERVE = "KServe"
-
-KINDS: Mapping[str, Kind] = {
-    "Deployment": Kind("apps/v1", "deployments"),
-    "Service": Kind("v1", "services"),
-    "HorizontalPodAutoscaler": Kind("autoscaling/v2", "horizontalpodautoscalers"),
-    "PodDisruptionBudget": Kind("policy/v1", "poddisruptionbudgets"),
-    "ConfigMap": Kind("v1", "configmaps"),
-    "ServiceAccount": Kind("v1", "serviceaccounts"),
-    "Pod": Kind("v1", "pods"),
-    "Pod log": Kind("v1", "pods/log"),
-    "Event": Kind("v1", "events"),
-    "Ingress": Kind("networking.k8s.io/v1", "ingresses"),
-    "HTTPRoute": Kind("gateway.networking.k8s.io/v1", "httproutes", _GATEWAY_API),
-    "Gateway": Kind("gateway.networking.k8s.io/v1", "gateways", _GATEWAY_API),
-    "InferenceService": Kind("serving.kserve.io/v1beta1", "inferenceservices", _KSERVE),
-    "ServingRuntime": Kind("serving.kserve.io/v1alpha1", "servingruntimes", _KSERVE),
-    "Revision": Kind("serving.knative.dev/v1", "revisions", "Knative Serving"),
-}
-
-_OWNED: tuple[Verb, ...] = ("get", "list", "create", "patch", "delete")
-_BOOK: tuple[Verb, ...] = ("get", "create", "patch", "delete")
-_SEEN: Mapping[str, tuple[Verb, ...]] = {
-    "ServiceAccount": ("get",),
-    "Pod": ("list",),
-    "Pod log": ("get",),
-    "Event": ("list",),
-    "Gateway": ("get",),
-}
-
-CALLS: Mapping[str, Mapping[str, tuple[Verb, ...]]] = {
-    "kubernetes": {
-        "Deployment": _OWNED,
-        "Service": _OWNED,
-        "HorizontalPodAutoscaler": _OWNED,
-        "PodDisruptionBudget": _OWNED,
-        "HTTPRoute": _BOOK,
-        "Ingress": _BOOK,
-        **_SEEN,
-    },
-    "kserve": {
-        "InferenceService": _OWNED,
-        "PodDisruptionBudget": _OWNED,
-        "Deployment": ("get",),
-        "Revision": ("get",),
-        "ServingRuntime": ("get",),
-        "ConfigMap": _BOOK,
-        "HTTPRoute": _BOOK,
-        "Ingress": _BOOK,
-        **_SEEN,
-    },
-}
-"""What each target calls, in RBAC's verbs. All of it in the namespace of the model servers, but Gateway: in its own."""
+    url: str
+    version: str
+    """v1.36.4"""
+    date: str | None
+    """What its clock says, as HTTP's Date header."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +52,7 @@ class Cluster:
         """The object; None where it is not there."""
         try:
             found: Object = self._ask("get", kind, name, namespace=namespace)
-        except _AbsentError:
+        except AbsentError:
             return None
         return found
 
@@ -150,7 +97,7 @@ class Cluster:
         """Remove it and what it owns, in the background; nothing where it is not there."""
         try:
             self._ask("delete", kind, name, query={"propagationPolicy": "Background"})
-        except _AbsentError:
+        except AbsentError:
             return
 
     def log(self, pod: str, container: str, *, previous: bool, lines: int = 8) -> str:
@@ -167,7 +114,7 @@ class Cluster:
         api, plural = KINDS[kind].api, KINDS[kind].plural
         try:
             found = self._raw("GET", f"/apis/{api}")
-        except _AbsentError:
+        except AbsentError:
             return False
         return any(each["name"] == plural for each in found["resources"])
 
@@ -183,6 +130,36 @@ class Cluster:
             node = node.get("items", node)
         return frozenset(node.get("properties", {}))
 
+    def server(self) -> Server:
+        """The API server behind this connection; whoever is logged in may ask."""
+        version = self._raw("GET", "/version")["gitVersion"]
+        return Server(self.api.configuration.host, version, self.api.last_response.getheader("Date"))
+
+    def login(self) -> str:
+        """Who this is to the API server; whoever is logged in may ask."""
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        told = self._raw("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review)
+        return str(told["status"]["userInfo"]["username"])
+
+    def may(self, verb: Verb, kind: str, name: str = "", namespace: str | None = None) -> bool:
+        """Whether this login is allowed to, to any or to the one of this name; whoever is logged in may ask."""
+        resource, _, sub = KINDS[kind].plural.partition("/")
+        about = {"verb": verb, "group": KINDS[kind].group, "resource": resource, "subresource": sub, "name": name}
+        spec = {"resourceAttributes": {**about, "namespace": namespace or self.namespace}}
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": spec}
+        told = self._raw("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=review)
+        return bool(told["status"]["allowed"])
+
+    def has_namespace(self) -> bool | None:
+        """Whether its namespace is there; None where this login may not look."""
+        try:
+            self._raw("GET", f"/api/v1/namespaces/{self.namespace}")
+        except AbsentNamespaceError:
+            return False
+        except ForbiddenError:
+            return None
+        return True
+
     def _ask(
         self,
         verb: Verb,
@@ -197,10 +174,9 @@ class Cluster:
     ) -> Any:
         if verb not in self.calls.get(kind, ()):
             raise ValueError(f"{verb} {kind}: not in CALLS, so no role would allow it")
-        api, plural = KINDS[kind].api, KINDS[kind].plural
-        resource, _, sub = plural.partition("/")
+        resource, _, sub = KINDS[kind].plural.partition("/")
         place = namespace or self.namespace
-        parts = ["api" if api == "v1" else "apis", api, "namespaces", place, resource, name, sub]
+        parts = ["apis" if KINDS[kind].group else "api", KINDS[kind].api, "namespaces", place, resource, name, sub]
         path = "/" + "/".join(part for part in parts if part)
         what = f"{verb} {kind} {name}".strip() + f" in namespace {place}"
         return self._raw(_METHODS[verb], path, query, body, content, answer, what)
@@ -231,48 +207,23 @@ class Cluster:
                 _request_timeout=_TIMEOUT,
             )
         except ApiException as exc:
-            raise self._refusal(what or f"{method} {path}", exc) from exc
+            if exc.status == 0:  # the SDK's number for TLS errors
+                raise self._unreachable(exc.reason) from exc
+            raise refusal(what or f"{method} {path}", exc.status, message(exc.body or exc.reason)) from exc
         except HTTPError as exc:
-            raise self._unreachable(exc) from exc
+            raise self._unreachable(getattr(exc, "reason", exc)) from exc
 
-    def _unreachable(self, cause: Exception) -> RolloutError:
+    def _unreachable(self, cause: object) -> RolloutError:
         return UnreachableError(
             f"the Kubernetes API server at {self.api.configuration.host} cannot be reached: {cause}; see kubectl"
             " cluster-info, KUBECONFIG and EVENKEEL_KUBE_CONTEXT"
         )
 
-    def _refusal(self, what: str, refused: "ApiException") -> RolloutError:
-        status, told = refused.status, _message(refused)
-        if status == 0:  # the SDK's number for TLS errors
-            return self._unreachable(refused)
-        if status == 401:
-            return RolloutError(f"{what}: the API server does not know this login: {told}; renew it, see kubectl auth")
-        if status == 403 and "is forbidden: User" in told:
-            return ForbiddenError(f"{what}: {told}; bind the target's role from manifests/ to this account")
-        if status == 404:
-            return _absent(what, told)
-        if status == 409:
-            return ConflictError(f"{what}: {told}")
-        if _is_final(status, told):
-            return WorkloadError(f"{what} is refused: {told}{_fix(told)}")
-        return RolloutError(f"{what}: the API server answers {status}: {told}")
-
-
-class UnreachableError(RolloutError):
-    """No API server answers."""
-
-
-class ForbiddenError(RolloutError):
-    """A role is missing, or too narrow."""
-
-
-class _AbsentError(RolloutError):
-    """It is not there."""
-
 
 def open_cluster(namespace: str, calls: Mapping[str, Sequence[Verb]], context: str | None) -> Cluster:
     """By the pod's own service account in a cluster, else by the kubeconfig. Raises RolloutError without either."""
     from kubernetes import client, config
+    from yaml import YAMLError
 
     try:
         if context is None and "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
@@ -282,40 +233,8 @@ def open_cluster(namespace: str, calls: Mapping[str, Sequence[Verb]], context: s
         # the SDK reads KUBECONFIG when it is imported, which may be long ago
         file = os.environ.get("KUBECONFIG") or "~/.kube/config"
         return Cluster(config.new_client_from_config(config_file=file, context=context), namespace, calls)
-    except config.ConfigException as exc:
+    except (config.ConfigException, YAMLError, OSError, ValueError, TypeError) as exc:  # it trusts the file's shape
         raise RolloutError(
-            f"no Kubernetes cluster to talk to: {exc}; log in with kubectl first, see KUBECONFIG and"
-            " EVENKEEL_KUBE_CONTEXT"
+            f"no Kubernetes cluster to talk to: {' '.join(str(exc).split())}; log in with kubectl first, see KUBECONFIG"
+            " and EVENKEEL_KUBE_CONTEXT"
         ) from exc
-
-
-def _message(refused: "ApiException") -> str:
-    try:
-        return str(json.loads(refused.body)["message"])
-    except (TypeError, ValueError, LookupError):
-        return str(refused.body or refused.reason).strip()
-
-
-def _absent(what: str, told: str) -> RolloutError:
-    """404 says three things: no such object, no such namespace, no such kind."""
-    if told.startswith("namespaces "):
-        return RolloutError(f"{what}: {told}; create it, see manifests/, or set EVENKEEL_NAMESPACE")
-    kind = what.split()[1]
-    if "page not found" in told and kind in KINDS:
-        return RolloutError(f"{what}: this cluster does not know {kind}: install {KINDS[kind].comes_with}")
-    return _AbsentError(f"{what}: {told}")
-
-
-def _is_final(status: int, told: str) -> bool:
-    """Whether asking again would be refused again: by validation, by a webhook, by Pod Security."""
-    if status == 403:
-        return "exceeded quota" not in told
-    return status in (400, 422) or "failed to create typed patch object" in told or "denied the request" in told
-
-
-def _fix(told: str) -> str:
-    if "admission webhook" in told:
-        return "; the cluster's policy refuses it: change what it names, or ask who owns that webhook"
-    if "PodSecurity" in told:
-        return "; the namespace's Pod Security level refuses it: see kubectl get namespace --show-labels"
-    return "; the cluster may be of another version than docs/verified.md names"
