@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evenkeel.bundle import open_bundle
 from evenkeel.config import Project
-from evenkeel.promotion.rule import require_permitted_here
+from evenkeel.promotion.rule import reason, require_permitted_here
 from evenkeel.settings import read_settings
 from evenkeel.targets import open_target
 from evenkeel.targets.champion import require_champion, roll_out
@@ -23,5 +23,6 @@ def deploy(target: str, project: Project, certified: Path, version: str) -> str:
     bundle = open_bundle(certified)
     settings = read_settings()
     require_champion(settings, project.name, version)
-    require_permitted_here(project, bundle, version, settings, dt.datetime.now(dt.UTC))
-    return served(roll_out(open_target(target, settings), settings, project, bundle, version))
+    granted = require_permitted_here(project, bundle, version, settings, dt.datetime.now(dt.UTC))
+    why = reason("passed the gate", granted)
+    return served(roll_out(open_target(target, settings), settings, project, bundle, version, why))

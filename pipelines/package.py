@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from components.register.step import IMAGE
 from evenkeel.config.stages import Stage, StageName
 from pipelines.cluster import HOUR
 
@@ -38,9 +39,11 @@ def package(
 
 
 def set_image(specification: Json, image: str) -> None:
-    """Let every box run in this image: a pipeline's boxes are one room's."""
+    """Let every box run in this image, and know it: a pipeline's boxes are one room's."""
     for executor in specification["deploymentSpec"]["executors"].values():
-        executor["container"]["image"] = image
+        container = executor["container"]
+        container["image"] = image
+        container["env"] = [*container.get("env", []), {"name": IMAGE, "value": image}]
 
 
 def _override(specification: Json, platform: Json, executor: str, stage: Stage) -> None:

@@ -71,6 +71,7 @@ def training(
             champion_version=champion_version,
             commit=commit,
             pipeline=pipeline,
+            run=dsl.PIPELINE_JOB_ID_PLACEHOLDER,  # another in each run: this box is never cached
             certified=evaluated.outputs["certified"],
             validation_report=validated.outputs["report"],
             validation_page=validated.outputs["page"],

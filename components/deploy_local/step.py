@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evenkeel.bundle import open_bundle
 from evenkeel.config import Project
-from evenkeel.promotion.rule import require_permitted_here, told
+from evenkeel.promotion.rule import reason, require_permitted_here
 from evenkeel.settings import read_settings
 from evenkeel.targets.local import RELEASE, LocalTarget
 
@@ -18,6 +18,6 @@ def deploy_local(project: Project, certified: Path, version: str) -> str:
     """
     settings, bundle = read_settings(), open_bundle(certified)
     granted = require_permitted_here(project, bundle, version, settings, dt.datetime.now(dt.UTC))
-    reason = "; ".join(filter(None, ("passed the gate", told(granted))))
-    LocalTarget(settings.releases, settings.verify_keys).apply(project, bundle, version, reason)
+    why = reason("passed the gate", granted)
+    LocalTarget(settings.releases, settings.verify_keys).apply(project, bundle, version, why)
     return str(settings.releases / project.name / RELEASE)

@@ -11,6 +11,7 @@ def register(
     champion_version: str,
     commit: str,
     pipeline: str,
+    run: str,
     certified: Input[Model],
     validation_report: Input[Artifact],
     validation_page: Input[HTML],
@@ -28,4 +29,4 @@ def register(
     artifacts = (validation_report, validation_page, split_report, evaluation_report, evaluation_page)
     reports = [Path(artifact.path) for artifact in artifacts]
     about, report, page = Project.from_parameter(project), Path(evaluation_report.path), Path(card.path)
-    return step.register(about, Path(certified.path), reports, champion_version, commit, pipeline, report, page)
+    return step.register(about, Path(certified.path), reports, champion_version, commit, pipeline, report, page, run)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +24,9 @@ MAX_NOTE = 5000
 """Longest description of a version."""
 DIRTY = "-dirty"
 """Behind a commit whose checkout had other changes, as ``git describe --dirty`` writes it."""
+IMAGE = "EVENKEEL_BOX_IMAGE"
+"""Variable with the image that a box runs in, as it was submitted: a container cannot ask for its own digest. Not
+EVENKEEL_IMAGE, which is in the shell of whoever submits, and would be taken for the image of a run without one."""
 
 
 def register(
@@ -34,12 +38,14 @@ def register(
     pipeline: str = "",
     evaluation: Path | None = None,
     card_page: Path | None = None,
+    run: str = "",
 ) -> str:
     """Log the run and the bundle, make the version and move the champion; the version's number.
 
     A refused candidate is registered as challenger, so that it can be looked at, and then GateError is raised.
     ``champion_version`` is the champion when the run was submitted ('': none, or not known); ``evaluation`` is the
     evaluation's report, for the model card, which says less without it; the card is also written to ``card_page``.
+    ``run`` is what the pipeline's runner calls this run, of which only a name of Kubeflow's is kept.
     Raises BundleError, GateError and RegistryError before anything is written where the bundle is not what was judged.
     """
     bundle = open_bundle(certified)
@@ -59,7 +65,7 @@ def register(
             certificate=certificate,
             params=parameters(project, bundle.manifest),
             metrics=metrics(certificate),
-            tags=tags(bundle, certificate, commit, pipeline),
+            tags=tags(bundle, certificate, commit, pipeline) | place(run),
             note=note(certificate),
             reports={**file_names(reports), **cards},
         )
@@ -151,6 +157,20 @@ def tags(bundle: Bundle, certificate: Certificate, commit: str, pipeline: str) -
         "evenkeel.version": evenkeel.__version__,
     }
     return {str(key): value for key, value in known.items() if value}
+
+
+def place(run: str) -> dict[str, str]:
+    """Where this box runs, as far as that is a fact: on a machine there is no image, and no run is Kubeflow's."""
+    known = {"kfp.run_id": run if _is_kubeflows(run) else "", "image": os.environ.get(IMAGE, "")}
+    return {key: value for key, value in known.items() if value}
+
+
+def _is_kubeflows(run: str) -> bool:
+    """Whether it is a UUID, as Kubeflow names runs; kfp's runner on a machine makes a number of eight digits."""
+    try:
+        return str(uuid.UUID(run)) == run
+    except ValueError:
+        return False
 
 
 def note(certificate: Certificate) -> str:

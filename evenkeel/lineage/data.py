@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from evenkeel.errors import DataError, EvenkeelError
 from evenkeel.lineage.descent import Descent, descendants, read_descents
 from evenkeel.lineage.fact import Fact, Story, count, section
+from evenkeel.lineage.model import KFP_RUN, run_page
 from evenkeel.lineage.place import Place, live_facts, places, registries, release_facts
 from evenkeel.lineage.repository import Repository
 from evenkeel.settings import Settings
@@ -43,7 +44,7 @@ def data_story(settings: Settings, wanted: str) -> Story:
             section("Where it is", where),
             section("Pinned by", _pinned(settings, pins), "no commit of this repository"),
             section("Data versions that hold its rows", _grown(ways, descents), "none is recorded"),
-            section("Models that saw it", _models(seen, ways), "none in the registries that were asked"),
+            section("Models that saw it", _models(seen, ways, every), "none in the registries that were asked"),
             section("Releases", (f for n in names for f in release_facts(n, digests[n], every)), "none"),
             section("Serves now", (f for n in names for f in live_facts(n, digests[n], every)), "nowhere"),
             section("What cannot be followed", [*problems, *_lost(names, ways, descents, every)], "nothing"),
@@ -87,12 +88,18 @@ def _grown(ways: Mapping[str, list[str]], descents: Mapping[str, Descent]) -> It
             yield Fact(version, f"from {' from '.join(way)}", note)
 
 
-def _models(seen: Mapping[tuple[str, str], Version], ways: Mapping[str, list[str]]) -> Iterator[Fact]:
+def _models(
+    seen: Mapping[tuple[str, str], Version], ways: Mapping[str, list[str]], every: list[Place]
+) -> Iterator[Fact]:
+    asked = {place.name: place.settings for place in every}
     for (registry, called), version in seen.items():
         data_version = version.tags.get(TAG, "")
         how = "trained on it" if not ways[data_version] else f"trained on {data_version}, which grew out of it"
-        gate = version.tags.get("gate.status", "not judged")
-        yield Fact(called, how, f"registry of {registry}; bundle {version.digest}; gate: {gate}")
+        notes = [f"registry of {registry}", f"bundle {version.digest}"]
+        notes += [f"gate: {version.tags.get('gate.status', 'not judged')}"]
+        notes += [f"{tag} {version.tags[tag]}" for tag in (KFP_RUN, "image") if tag in version.tags]
+        link = run_page(asked[registry], KFP_RUN, version.tags.get(KFP_RUN, ""))
+        yield Fact(called, how, "; ".join(notes), link)
 
 
 def _lost(

@@ -201,9 +201,13 @@ def _environment(found: _Found) -> Iterator[Fact]:
     yield Fact("libraries", _listed(manifest.libraries) or None)
     yield Fact("evenkeel", found.version.tags.get("evenkeel.version"), "the version that registered it")
     image = found.version.tags.get("image")
-    yield Fact(
-        "image", image, "" if image else "none was recorded: it was made outside of an image, or by an older one"
-    )
+    yield Fact("image", image, _image_note(image))
+
+
+def _image_note(image: str | None) -> str:
+    if image is None:
+        return "none was recorded: it was made outside of an image, or by an older one"
+    return "" if "@sha256:" in image else "no digest: what this name stands for may have changed since"
 
 
 def _run(found: _Found) -> Iterator[Fact]:
@@ -214,15 +218,20 @@ def _run(found: _Found) -> Iterator[Fact]:
         key: value for key, value in {**found.record.tags, **found.version.tags}.items() if "kfp" in key.lower()
     }
     for key, value in kubeflow.items():
-        yield Fact(key, value, link=_run_page(found.settings, key, value))
+        yield Fact(key, value, link=run_page(found.settings, key, value))
     if not kubeflow:
         yield Fact("Kubeflow run", None, "neither run nor version names one: it ran on a machine, or was not recorded")
 
 
-def _run_page(settings: Settings, key: str, value: str) -> str:
+def run_page(settings: Settings, key: str, value: str) -> str:
+    """Kubeflow's page of a run that a tag names; '' where it is not known."""
     if value.startswith(("http://", "https://")):
         return value
-    return f"{settings.kfp_host.rstrip('/')}/#/runs/details/{value}" if settings.kfp_host and key == KFP_RUN else ""
+    return (
+        f"{settings.kfp_host.rstrip('/')}/#/runs/details/{value}"
+        if settings.kfp_host and value and key == KFP_RUN
+        else ""
+    )
 
 
 def _gate(found: _Found) -> Iterator[Fact]:

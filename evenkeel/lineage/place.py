@@ -85,7 +85,7 @@ def _current(place: Place, project: Project, moment: dt.datetime) -> Iterator[Fa
             place.name, f"version {then.release.version}", f"bundle {then.release.digest}: {then.release.reason}"
         )
     else:
-        yield Fact(place.name, "nothing", "nothing had been released there yet")
+        yield Fact(place.name, "nothing", "nothing was served there then")
 
 
 def _address(target: str, project: str, settings: Settings) -> str:

@@ -2,10 +2,10 @@
 
 import argparse
 import datetime as dt
-import getpass
 import sys
 from collections.abc import Callable
 
+from evenkeel.account import account
 from evenkeel.config import Project, find_project
 from evenkeel.errors import ApprovalError, EvenkeelError, PromotionError, RolloutError, SettingsError
 from evenkeel.promotion.approval import approvals
@@ -74,7 +74,7 @@ def _approve(options: argparse.Namespace, project: Project, settings: Settings) 
         project=project,
         version=options.version or champion_version(settings, project.name),
         environment=_environment(options),
-        who=options.who or getpass.getuser(),
+        who=options.who or account(),
         role=options.role,
         reason=options.reason,
         by="command",

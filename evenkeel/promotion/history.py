@@ -19,7 +19,7 @@ class Served:
     """Whether it is what was gone back to."""
     since: dt.datetime
     until: dt.datetime | None
-    """None: it still is."""
+    """None: it still is. Else another took its place then, or the project was deleted there."""
 
 
 def served(settings: Settings, project: Project) -> list[Served]:
@@ -30,19 +30,19 @@ def served(settings: Settings, project: Project) -> list[Served]:
     return [
         Served(decision.release, decision.action.startswith("roll"), decision.at, until)
         for decision, until in zip(decisions, [*times[1:], None], strict=False)
+        if decision.action != "deleted"
     ]
 
 
 def served_at(settings: Settings, project: Project, moment: dt.datetime) -> Served | None:
     """What was current at a moment, None where nothing was."""
-    spans = [each for each in served(settings, project) if each.since <= moment]
-    return spans[-1] if spans else None
+    spans = (each for each in served(settings, project) if each.since <= moment)
+    return next((each for each in spans if each.until is None or moment < each.until), None)
 
 
-def served_since(settings: Settings, project: Project, digest: str) -> dt.datetime | None:
-    """When this bundle was first served there, None where it never was, or was ever rolled back from."""
+def served_for(settings: Settings, project: Project, digest: str, now: dt.datetime) -> dt.timedelta | None:
+    """How long this bundle was served there in all, None where it never was, or was ever rolled back from."""
     spans = served(settings, project)
     left = [before.release.digest for before, after in pairwise(spans) if after.returned]
-    if digest in left:
-        return None
-    return next((each.since for each in spans if each.release.digest == digest), None)
+    times = [(each.until or now) - each.since for each in spans if each.release.digest == digest]
+    return sum(times, dt.timedelta()) if times and digest not in left else None

@@ -1,17 +1,17 @@
 """Moving a version: out of one registry, through what the environment asks, into its registry and to its servers."""
 
 import datetime as dt
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from evenkeel.account import account
 from evenkeel.bundle import Bundle
 from evenkeel.config.project import Project
 from evenkeel.promotion.approval import Approval
 from evenkeel.promotion.environment import read_environment
-from evenkeel.promotion.rule import Request, require_permitted, told
+from evenkeel.promotion.rule import Request, reason, require_permitted
 from evenkeel.settings import Settings
 from evenkeel.targets import open_target
 from evenkeel.targets.status import Status
@@ -72,5 +72,4 @@ def _registered(found: Version, bundle: Bundle, here: Settings, there: Settings)
 
 def _reason(environment: str, found: Version, granted: Sequence[Approval]) -> str:
     """What every history tells of it afterwards."""
-    said = f"promoted to {environment} from version {found.version} by {getpass.getuser()}"
-    return ", ".join(filter(None, (said, told(granted))))
+    return reason(f"promoted to {environment} from version {found.version} by {account()}", granted)

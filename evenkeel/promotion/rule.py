@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 
 from evenkeel.bundle import Bundle
 from evenkeel.config.operation import Promotion
@@ -10,8 +11,11 @@ from evenkeel.config.project import Project
 from evenkeel.errors import ApprovalError, PromotionError
 from evenkeel.promotion.approval import Approval, approvals
 from evenkeel.promotion.environment import read_environment
-from evenkeel.promotion.history import served_since
+from evenkeel.promotion.history import served_for
 from evenkeel.settings import Settings
+
+_LONGEST = 200
+"""Characters of an approval's reason in a history, which must fit beside what is served."""
 
 
 @dataclass(frozen=True)
@@ -67,23 +71,28 @@ def valid(given: Sequence[Approval], request: Request, rule: Promotion, now: dt.
     return tuple(by_person.values())
 
 
-def told(granted: Sequence[Approval]) -> str:
-    """What a history says of them; '' where there are none."""
-    return "; ".join(f"approved by {each.who} ({each.role})" for each in granted)
+def reason(done: str, granted: Sequence[Approval]) -> str:
+    """What a history says of a release: what was done, and who said yes to it. The log has each reason in full."""
+    said = (
+        f"approved by {each.who} ({each.role}) for {each.environment}: {shorten(each.reason, _LONGEST)}"
+        for each in granted
+    )
+    return "; ".join((done, *said))
 
 
 def _require_soaked(request: Request, rule: Promotion, after: str, settings: Settings, now: dt.datetime) -> None:
-    since = served_since(read_environment(after, settings.workspace), request.project, request.bundle.digest)
+    there = read_environment(after, settings.workspace)
+    served = served_for(there, request.project, request.bundle.digest, now)
     name, digest = request.project.name, request.bundle.digest[:12]
-    if since is None:
+    if served is None:
         raise PromotionError(
             f"{name} version {request.version} ({digest}) was never served in {after}, which {request.environment} asks"
             f" for: make promote PROJECT={name} VERSION={request.version} TO={after}"
         )
-    hours = (now - since).total_seconds() / 3600
+    hours = served.total_seconds() / 3600
     if hours < rule.soak_hours:
         raise PromotionError(
-            f"{name} version {request.version} ({digest}) is served in {after} for {hours:.1f} hours;"
+            f"{name} version {request.version} ({digest}) was served in {after} for {hours:.1f} hours;"
             f" {request.environment} asks for {rule.soak_hours:g}"
         )
 

@@ -100,6 +100,12 @@ class Driver(Protocol):
         """Stop serving the project and remove what belongs to it; nothing where there is nothing."""
         ...
 
+    def where(self, project: str) -> str:
+        """Which place this is among those that may publish to the same bundles: a relative path, for every process the
+        same, and for the next one that serves the project there after a deletion.
+        """
+        ...
+
     def read(self, project: str) -> Journal:
         """The journal that lies with what is served; an empty one where nothing is."""
         ...

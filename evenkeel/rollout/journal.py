@@ -62,11 +62,21 @@ class Rollout(_Frozen):
         """Whether there is nothing left to do."""
         return self.phase in ENDED
 
+    @property
+    def at(self) -> str:
+        """Phase, and which step of how many."""
+        return f"stepping {self.step + 1}/{len(self.steps)}" if self.phase == "stepping" else self.phase
+
+    @property
+    def told(self) -> str:
+        """Which version is where."""
+        return f"{self.release.project}: version {self.release.version} is {self.at}"
+
 
 class Decision(_Frozen):
     """One line of the history."""
 
-    action: Literal["promoted", "rolled back", "dropped"]
+    action: Literal["promoted", "rolled back", "dropped", "deleted"]
     release: Release
     at: dt.datetime
     message: str
@@ -77,7 +87,7 @@ class Journal(_Frozen):
 
     rollout: Rollout | None = None
     history: tuple[Decision, ...] = ()
-    """Oldest first, the newest ``KEPT``."""
+    """Oldest first, the newest ``KEPT``; all of it is in ``evenkeel.rollout.history``."""
     order: Order | None = None
     """What somebody asked for: ``rollback`` is obeyed at the next look, ``promote`` and ``hold`` where the steps begin.
     It stays until the rollout has ended, or somebody asks for something else."""
@@ -96,6 +106,14 @@ class Journal(_Frozen):
         update = {"rollout": rollout, "history": (*self.history, line)[-KEPT:], "order": None}
         return self.model_copy(update=update)
 
+    def deleted(self, at: dt.datetime) -> "Journal":
+        """The journal before the place is emptied; the same where nothing is served, or this stands there already."""
+        served = self.served()
+        if not served or self.history[-1].action == "deleted":
+            return self
+        line = Decision(action="deleted", release=served[-1], at=at, message="nothing was served from then on")
+        return self.model_copy(update={"history": (*self.history, line)[-KEPT:]})
+
     def served(self) -> list[Release]:
         """What a rollback walks back through: without what was rolled back from, each bundle in a row once.
 
@@ -103,7 +121,7 @@ class Journal(_Frozen):
         """
         served: list[Release] = []
         for line in self.history:
-            if line.action == "dropped":
+            if line.action in ("dropped", "deleted"):
                 continue
             if line.action == "rolled back":
                 del served[-2:]

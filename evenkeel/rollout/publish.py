@@ -5,6 +5,7 @@
     <bundles>/<project>/bundles/<digest>/                    the bundle, with the certificate it came with first
     <bundles>/<project>/releases/<version>-<digest>.json     the record that its servers follow
     <bundles>/<project>/release.json                         what is current: for whoever watches, not for servers
+    <bundles>/<project>/<place>/history/                     what was decided: evenkeel.rollout.history
 
 A server takes a bundle only with the certificate that its record names, and may start at any time: so what is
 published once is never written again, even where the same bundle is judged again.
@@ -12,10 +13,11 @@ published once is never written again, even where the same bundle is judged agai
 
 import datetime as dt
 
-from evenkeel.bundle import MANIFEST, SIGNATURE, Bundle
+from evenkeel.bundle import MANIFEST, PROJECT, SIGNATURE, Bundle
 from evenkeel.certificate import FILE as CERTIFICATE
 from evenkeel.certificate import Certificate
 from evenkeel.config.operation import Serving
+from evenkeel.config.project import Project
 from evenkeel.release import Release
 from evenkeel.storage import copy_out, delete, exists, read_bytes, write_bytes
 
@@ -55,6 +57,11 @@ def described(bundle: Bundle, version: str, reason: str, root: str, now: dt.date
     )
     record = record_uri(release, root)
     return Release.model_validate_json(read_bytes(record)) if exists(record) else release
+
+
+def project_of(release: Release) -> Project:
+    """The project as it was when this bundle was made. Raises StorageError."""
+    return Project.from_parameter(read_bytes(f"{release.bundle}/{PROJECT}").decode())
 
 
 def record_uri(release: Release, root: str) -> str:

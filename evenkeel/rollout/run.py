@@ -9,18 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evenkeel.bundle import PROJECT, Bundle
-from evenkeel.config.operation import Step
+from evenkeel.bundle import Bundle
 from evenkeel.config.project import Project
-from evenkeel.errors import BundleError, ConflictError, RolloutError
+from evenkeel.errors import BundleError, ConflictError, RolloutError, StorageError
 from evenkeel.release import Release
 from evenkeel.rollout.driver import Change, Driver, Problem
-from evenkeel.rollout.journal import Decision, Journal, Order, Rollout
+from evenkeel.rollout.history import keep, read
+from evenkeel.rollout.journal import LONGEST, Decision, Journal, Order, Rollout
 from evenkeel.rollout.judge import Judge
 from evenkeel.rollout.machine import Machine
-from evenkeel.rollout.publish import announce, described, publish, withdraw
+from evenkeel.rollout.publish import announce, described, project_of, publish, withdraw
 from evenkeel.signature import require_signature
-from evenkeel.storage import read_bytes
 from evenkeel.targets.status import Status
 
 LEASE_SECONDS = 120.0
@@ -75,14 +74,16 @@ class Stepped:
         under_way = journal.rollout
         if under_way is not None and not under_way.ended:
             if (under_way.release.digest, under_way.release.version) != (bundle.digest, version):
-                raise RolloutError(f"{_under_way(under_way)}: wait for it, or promote or roll it back first")
+                raise RolloutError(f"{under_way.told}: wait for it, or promote or roll it back first")
             return self.resume(project)
         self._require_sound(project, bundle, version)
-        release = publish(bundle, version, reason or "passed the gate", self.bundles, self.now())
+        keep(self._folder(project.name), journal.history)
+        reason = reason or "passed the gate"
+        release = publish(bundle, version, reason, self.bundles, self.now())
         if not self.driver.plan(project, release):
             self.tell(f"{project.name}: version {version} is served as it should be, nothing to do")
             return self.driver.status(project.name)
-        self._begin(project, journal, release, project.serving.rollout)
+        self._begin(project, journal, release, reason)
         return self._drive(project)
 
     def plan(self, project: Project, bundle: Bundle, version: str) -> tuple[Sequence[Problem], Sequence[Change]]:
@@ -112,8 +113,8 @@ class Stepped:
         return self.driver.read(project).order
 
     def history(self, project: str) -> Sequence[Decision]:
-        """What was decided, oldest first."""
-        return self.driver.read(project).history
+        """All that was ever decided, oldest first. Raises StorageError where the older part cannot be read."""
+        return read(self._folder(project), self.driver.read(project).history)
 
     def set_traffic(self, project: str, percent: int) -> Status:
         """Refuse: a share given by hand is one that no check watches."""
@@ -152,7 +153,7 @@ class Stepped:
         journal = self.driver.read(project)
         if journal.rollout is not None and not journal.rollout.ended:
             if journal.rollout.back:  # its process was killed: what was asked for is on its way
-                return self._drive(_project(journal.rollout.release))
+                return self._drive(project_of(journal.rollout.release))
             status = self._ordered(project, journal.rollout, "rollback")
             after = self.rollout(project)
             # too late to be obeyed: what was meant is still to be done
@@ -161,18 +162,20 @@ class Stepped:
         if len(served) < 2:
             there = f"version {served[-1].version} is the first" if served else "nothing was ever served"
             raise RolloutError(f"{project}: {there}, so there is nothing to go back to: roll out another, or delete")
-        release = served[-2].model_copy(
-            update={"released_at": self.now(), "reason": f"rolled back from {served[-1].version}: {reason}"}
-        )
-        as_it_ran = _project(release)
-        self._begin(as_it_ran, journal, release, (), back=True)
+        as_it_ran = project_of(served[-2])
+        why = f"rolled back from {served[-1].version}: {reason}"
+        self._begin(as_it_ran, journal, served[-2], why, back=True)
         return self._drive(as_it_ran)
 
     def delete(self, project: str) -> None:
-        """Stop serving the project. Raises ConflictError while somebody rolls it out."""
-        rollout = self.rollout(project)
+        """Stop serving the project; its history stays. Raises ConflictError while somebody rolls it out."""
+        journal = self.driver.read(project)
+        rollout = journal.rollout
         if rollout is not None and not rollout.ended and self._is_driven(rollout):
-            raise ConflictError(f"{_under_way(rollout)} by {rollout.driver}: roll it back first")
+            raise ConflictError(f"{rollout.told} by {rollout.driver}: roll it back first")
+        keep(self._folder(project), journal.history)
+        if (after := journal.deleted(self.now())) is not journal:
+            keep(self._folder(project), self.driver.write(project, after).history)
         withdraw(project, self.bundles)
         self.driver.delete(project)
 
@@ -180,10 +183,10 @@ class Stepped:
         """Give the order, and carry it out here where nobody else drives the rollout."""
         self.order(project, order)
         if self._is_driven(rollout):
-            self.tell(f"{_under_way(rollout)} by {rollout.driver}, which will {order} it at its next look")
+            self.tell(f"{rollout.told} by {rollout.driver}, which will {order} it at its next look")
             return self.driver.status(project)
         try:
-            return self._drive(_project(rollout.release))
+            return self._drive(project_of(rollout.release))
         except RolloutError:
             if order == "rollback" and (after := self.rollout(project)) is not None and after.phase == "dropped":
                 return self.driver.status(project)
@@ -199,11 +202,12 @@ class Stepped:
             listed = "\n  ".join(map(str, blocking))
             raise RolloutError(f"{project.name}: {len(blocking)} problems, and nothing was changed:\n  {listed}")
 
-    def _begin(
-        self, project: Project, journal: Journal, release: Release, steps: tuple[Step, ...], *, back: bool = False
-    ) -> None:
+    def _begin(self, project: Project, journal: Journal, release: Release, reason: str, *, back: bool = False) -> None:
         """Claim the place for this rollout: of two who begin at once, one is refused."""
         now = self.now()
+        # the published record keeps the reason it came with first; this rollout has its own
+        release = release.model_copy(update={"released_at": now, "reason": reason[:LONGEST]})
+        steps = () if back else project.serving.rollout
         rollout = Rollout(
             release=release, steps=steps, started=now, since=now, back=back, driver=self.me, seen=now, message="begun"
         )
@@ -221,6 +225,7 @@ class Stepped:
             journal = self.driver.read(project.name)
             rollout = journal.rollout
             if rollout is None or rollout.ended:
+                self._remember(project.name, journal)
                 return self._ended(project.name, rollout)
             if self._is_driven(rollout):
                 self._outlive(project.name, rollout)
@@ -228,7 +233,7 @@ class Stepped:
             after = machine.advance(self._anew(journal, rollout))
             if after.message != told:
                 told = after.message
-                self.tell(f"  {after.phase}{_at(after)}: {told}")
+                self.tell(f"  {after.at}: {told}")
             moved = (after.phase, after.step) != (rollout.phase, rollout.step)
             if self._kept(project.name, journal, after) and moved:
                 continue
@@ -253,6 +258,16 @@ class Stepped:
             return False
         return True
 
+    def _remember(self, project: str, journal: Journal) -> None:
+        """Copy what was decided. A rollout that has ended has ended, so where that fails it is told and done later."""
+        try:
+            keep(self._folder(project), journal.history)
+        except StorageError as error:
+            self.tell(f"{project}: its history could not be copied, so the next rollout begins with that: {error}")
+
+    def _folder(self, project: str) -> str:
+        return f"{self.bundles.rstrip('/')}/{project}/{self.driver.where(project)}/history"
+
     def _ended(self, project: str, rollout: Rollout | None) -> Status:
         if rollout is None:
             raise RolloutError(f"{project}: was deleted while it was rolled out")
@@ -275,7 +290,7 @@ class Stepped:
 
         Raises ConflictError as soon as that one gives a sign of life.
         """
-        self.tell(f"{_under_way(rollout)} by {rollout.driver}: waiting whether that one lives")
+        self.tell(f"{rollout.told} by {rollout.driver}: waiting whether that one lives")
         while self._is_driven(rollout):
             self.sleep(self.interval)
             there = self.driver.read(project).rollout
@@ -283,7 +298,7 @@ class Stepped:
                 return
             if (there.driver, there.seen) != (rollout.driver, rollout.seen):
                 raise ConflictError(
-                    f"{_under_way(there)} by {there.driver}, which lives: one process drives a rollout. Follow it with"
+                    f"{there.told} by {there.driver}, which lives: one process drives a rollout. Follow it with"
                     f" `status`; `promote`, `rollback` and `hold` are obeyed there"
                 )
 
@@ -291,21 +306,6 @@ class Stepped:
         bake = rollout.steps[rollout.step].bake_minutes * 60 if rollout.phase == "stepping" else 0.0
         if (self.now() - rollout.since).total_seconds() > bake + self.patience:
             raise RolloutError(
-                f"{_under_way(rollout)} for {(bake + self.patience) / 60:.0f} minutes: {rollout.message}. It stays as"
+                f"{rollout.told} for {(bake + self.patience) / 60:.0f} minutes: {rollout.message}. It stays as"
                 " it is: roll it out again to go on, promote it or roll it back"
             )
-
-
-def _project(release: Release) -> Project:
-    """The project as the bundle has it."""
-    return Project.from_parameter(read_bytes(f"{release.bundle}/{PROJECT}").decode())
-
-
-def _under_way(rollout: Rollout) -> str:
-    return f"{rollout.release.project}: version {rollout.release.version} is {rollout.phase}{_at(rollout)}"
-
-
-def _at(rollout: Rollout) -> str:
-    if rollout.phase != "stepping":
-        return ""
-    return f" {rollout.step + 1}/{len(rollout.steps)}"

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("project")
     parser.add_argument("--target", choices=list(TARGETS), help="default: EVENKEEL_TARGET, else the project's")
     parser.add_argument("--version", help="plan, rollout: of the registry; default: its champion")
-    parser.add_argument("--reason", default="asked for by hand", help="rollback: kept in the history")
+    parser.add_argument("--reason", default="asked for by hand", help="rollout, rollback: kept in the history")
     parser.add_argument("--from", dest="bad", metavar="VERSION", help="rollback: only where this version is served")
     parser.add_argument("--off", action="store_true", help="hold: go on again")
     parser.add_argument("--yes", action="store_true", help="delete: without being asked")

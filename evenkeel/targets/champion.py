@@ -8,23 +8,27 @@ from evenkeel.bundle import Bundle
 from evenkeel.config.project import Project
 from evenkeel.errors import EvenkeelError, RegistryError, RolloutError
 from evenkeel.release import Release
+from evenkeel.rollout.run import Stepped
 from evenkeel.settings import Settings
 from evenkeel.targets import Target
 from evenkeel.targets.status import Status
 from evenkeel.tracking import champion_version, follow_release
 
 
-def roll_out(target: Target, settings: Settings, project: Project, bundle: Bundle, version: str) -> Status:
-    """Serve this version; then, or where it was dropped, the champion is what is served.
+def roll_out(
+    target: Target, settings: Settings, project: Project, bundle: Bundle, version: str, reason: str = ""
+) -> Status:
+    """Serve this version, for a reason that its history tells; then, or where it was dropped, the champion is what is
+    served.
 
     Raises what ``Target.apply`` raises, and RegistryError where the champion cannot follow. What was refused before
     anything was changed stays champion: it was not found wanting, and can be rolled out when the place is mended.
     """
     try:
-        status = target.apply(project, bundle, version)
+        status = target.apply(project, bundle, version, reason)
     except RolloutError as error:
-        last = target.history(project.name)[-1:]
-        if any((line.action, line.release.version) == ("dropped", version) for line in last):
+        last = target.rollout(project.name) if isinstance(target, Stepped) else None
+        if last is not None and (last.phase, last.release.version) == ("dropped", version):
             raise RolloutError(f"{error}; {_returned(target, settings, project.name, version)}") from error
         raise
     if status.current is not None:

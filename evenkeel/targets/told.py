@@ -25,9 +25,8 @@ def decided(line: Decided) -> str:
 
 def progress(rollout: Rollout, order: Order | None) -> str:
     """Where the rollout stands, what its checks say, and what can be done next."""
-    at = f" {rollout.step + 1}/{len(rollout.steps)}" if rollout.phase == "stepping" else ""
     since = f"{rollout.since:%Y-%m-%d %H:%M:%S} UTC"
-    lines = [f"version {rollout.release.version} is {rollout.phase}{at} since {since}: {rollout.message}"]
+    lines = [f"version {rollout.release.version} is {rollout.at} since {since}: {rollout.message}"]
     if rollout.ended:
         return lines[0].replace(" is ", " was ", 1).replace(" since ", " at ", 1)
     lines += [f"  {outcome.verdict:<8}{outcome.told}" for outcome in rollout.outcomes]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from evenkeel.account import account
 from evenkeel.bundle import Bundle
 from evenkeel.config import Project, find_project
 from evenkeel.errors import RegistryError, RolloutError
@@ -99,7 +100,8 @@ def rollout(asked: Asked) -> int:
         asked = replace(asked, version=under_way.release.version)
     with TemporaryDirectory() as scratch:
         bundle, version = _fetched(asked, Path(scratch))
-        roll_out(target, asked.settings, asked.found(), bundle, version)
+        why = f"rolled out by {account()}: {asked.reason}"
+        roll_out(target, asked.settings, asked.found(), bundle, version, why)
     return show(asked)
 
 
@@ -141,7 +143,8 @@ def delete(asked: Asked) -> int:
     """Stop serving the project, after a yes."""
     target = asked.target()
     print(served(target.status(asked.project)))
-    if not asked.yes and not _said_yes(f"stop serving {asked.project} on {asked.place()} and remove its history?"):
+    left = "its history stays" if isinstance(target, Stepped) else "its history goes too"
+    if not asked.yes and not _said_yes(f"stop serving {asked.project} on {asked.place()} ({left})?"):
         print("nothing was changed; --yes says yes beforehand", file=sys.stderr)
         return 1
     target.delete(asked.project)
@@ -178,8 +181,7 @@ def _require_under_way(target: Stepped, project: str) -> None:
 
 def _is_unfollowed(target: Target, settings: Settings, current: Release) -> bool:
     """Whether a rollback decided what is served, and the champion is not known to have followed."""
-    last = target.history(current.project)[-1:]
-    if not any(each.action.startswith("roll") and _same(each.release, current) for each in last):
+    if not _was_returned_to(target, current):
         return False
     if target.status(current.project).candidate is not None:
         return False
@@ -187,6 +189,16 @@ def _is_unfollowed(target: Target, settings: Settings, current: Release) -> bool
         return champion_version(settings, current.project) != current.version
     except RegistryError:
         return True
+
+
+def _was_returned_to(target: Target, current: Release) -> bool:
+    """Whether the last decision was to go back to it. A rollback must not wait until all of a history is read."""
+    if isinstance(target, Stepped):
+        last = target.rollout(current.project)
+        return last is not None and last.back and last.phase == "promoted" and _same(last.release, current)
+    return any(
+        each.action == "rollback" and _same(each.release, current) for each in target.history(current.project)[-1:]
+    )
 
 
 def _same(one: Release, other: Release) -> bool:

@@ -82,4 +82,4 @@ def test_an_environment_that_asks_for_approval_waits_and_then_goes_on(
     )
     record(read_settings(), given)
     release = Release.model_validate_json(Path(deploy_local(project, passing.folder, "1")).read_text())
-    assert release.reason == "passed the gate; approved by ada (owner)"
+    assert release.reason == "passed the gate; approved by ada (owner) for production: read the report"

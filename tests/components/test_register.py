@@ -117,6 +117,30 @@ def test_the_run_tells_what_was_registered(settings: Settings, passing: Bundle, 
     assert not (passing.folder / REGISTRATION).exists(), "an input artifact is not written to"
 
 
+KUBEFLOWS = "0d1f4c9e-5d0a-4c57-9d3c-4f1d7f6f2a11"
+
+
+@pytest.mark.parametrize(
+    ("run", "image", "said"),
+    [
+        (KUBEFLOWS, f"boxes@sha256:{'a' * 64}", {"kfp.run_id": KUBEFLOWS, "image": f"boxes@sha256:{'a' * 64}"}),
+        ("48151623", "", {}),
+        ("", "boxes:1", {"image": "boxes:1"}),
+    ],
+    ids=["in Kubeflow", "in kfp's local runner", "by hand in a container"],
+)
+def test_run_and_version_tell_where_they_were_made_where_that_is_known(
+    settings: Settings, passing: Bundle, run: str, image: str, said: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENKEEL_IMAGE", "boxes-that-would-be-submitted:1")
+    if image:
+        monkeypatch.setenv("EVENKEEL_BOX_IMAGE", image)
+    register(toy_project(), passing.folder, [], "", run=run)
+    (logged,) = runs(settings)
+    for tags in (versions(settings)["1"], logged.data.tags):
+        assert {key: tags[key] for key in ("kfp.run_id", "image") if key in tags} == said
+
+
 def test_the_registered_bundle_is_the_judged_one(settings: Settings, passing: Bundle, tmp_path: Path) -> None:
     register(toy_project(), passing.folder, [], "")
     fetched = download_bundle(settings, _champion(settings), tmp_path / "fetched")

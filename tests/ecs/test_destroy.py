@@ -27,7 +27,8 @@ def test_without_a_yes_nothing_goes(served: World, monkeypatch: pytest.MonkeyPat
         "delete ScalableTarget evenkeel-visits",
         "delete Service evenkeel-visits",
     ]
-    assert "4 things and the journal; the stack, its images and logs, the bundles and the ledger stay" in told.out
+    left = "the stack, its images and logs, the bundles, the history and the ledger stay"
+    assert f"4 things and the journal; {left}" in told.out
     assert "nothing was changed" in told.err
     assert served.version() == "2"
 
@@ -37,7 +38,8 @@ def test_with_a_yes_all_of_it_goes_in_an_order_that_works(served: World, capsys:
     assert served.ecs.services[served.service].status == "INACTIVE"
     targets = boto3.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
     assert targets["ScalableTargets"] == []
-    assert served.target().history(served.name) == ()
+    history = served.target().history(served.name)
+    assert [(line.action, line.release.version) for line in history][-2:] == [("promoted", "2"), ("deleted", "2")]
     assert main(["destroy", served.name, "--yes"]) == 0
     assert "0 things and the journal" in capsys.readouterr().out
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from evenkeel.account import account
 from evenkeel.errors import RegistryError, RolloutError, SettingsError
 from evenkeel.rollout.driver import Problem
 from evenkeel.rollout.run import Stepped
@@ -176,6 +177,17 @@ def test_held_shown_let_go_and_promoted_by_hand(team: Team, capsys: Captured) ->
     assert "version 3 was promoted at 2030-01-01" in capsys.readouterr().out
 
 
+def test_who_rolled_it_out_by_hand_is_in_the_history(team: Team, capsys: Captured) -> None:
+    team.register("3")
+    assert team.ask("rollout", reason="the box is broken") == 0
+    capsys.readouterr()
+    assert team.ask("history") == 0
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(": ", 1)[1].split(";")[0] for line in told] == [
+        "passed the gate", "passed the gate", f"rolled out by {account()}: the box is broken"
+    ]  # fmt: skip
+
+
 def test_rollout_goes_on_with_what_is_under_way(team: Team) -> None:
     team.register("3")
     team.stage.judge.verdicts["errors"] = "unknown"
@@ -204,7 +216,9 @@ def test_delete_asks_first(team: Team, capsys: Captured) -> None:
     assert team.ask("delete") == 1
     assert "nothing was changed; --yes" in capsys.readouterr().err
     assert team.stage.served == "2"
+    team.stage.clock.sleep(60)
     assert team.ask("delete", yes=True) == 0
+    assert team.stage.history() == [("promoted", "1"), ("promoted", "2"), ("deleted", "2")]
     assert team.stage.served is None
 
 

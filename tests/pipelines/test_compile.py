@@ -110,6 +110,16 @@ def test_what_would_renew_the_cache_reaches_only_the_boxes_it_is_about(
     assert found & BOXES == readers
 
 
+def test_the_runs_own_id_which_is_never_the_same_is_asked_for_by_a_box_without_cache_alone(spec: PipelineSpec) -> None:
+    constants = {
+        (name, parameter): value.runtime_value.constant.string_value
+        for name, task in _tasks(spec).items()
+        for parameter, value in task.inputs.parameters.items()
+    }
+    placeholders = {where: text for where, text in constants.items() if text.startswith("{{$.pipeline")}
+    assert placeholders == {("register", "run"): "{{$.pipeline_job_uuid}}"}
+
+
 def test_every_box_follows_from_pull_so_that_its_cache_key_is_everyones(spec: PipelineSpec) -> None:
     tasks = spec.root.dag.tasks
     followers = {"pull"}

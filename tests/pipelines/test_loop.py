@@ -84,6 +84,9 @@ def test_from_data_to_a_served_champion_then_from_the_cache(run: Run, workspace:
     bundle = open_bundle(home / "releases" / "tumours" / release.bundle, digest=release.digest)
     assert bundle.require_certificate().passed
     assert release.version == "1"
+    made = champion(settings(workspace), "tumours")
+    assert made is not None
+    assert not {"kfp.run_id", "image"} & set(made.tags), "it ran on a machine, outside of an image"
 
     second = run()  # there is a champion now, so the exam is another one
     assert second.returncode == 0, second.stderr

@@ -44,11 +44,12 @@ def resources(specification: Any, box: str) -> Any:
     return specification["deploymentSpec"]["executors"][f"exec-{box}"]["container"]["resources"]
 
 
-def test_without_stages_only_the_image_is_another() -> None:
+def test_without_stages_only_the_image_is_another_and_each_box_knows_it() -> None:
     specification, platform = packed(COMPILED, {})
     before, there = yaml.safe_load_all(COMPILED.read_text(encoding="utf-8"))
     for executor in before["deploymentSpec"]["executors"].values():
-        executor["container"]["image"] = "boxes:1"
+        executor["container"] |= {"image": "boxes:1", "env": [{"name": "EVENKEEL_BOX_IMAGE", "value": "boxes:1"}]}
+    json_format.ParseDict(specification, PipelineSpec())
     assert (specification, platform) == (before, there)
 
 

@@ -5,7 +5,8 @@ import sys
 
 from evenkeel.errors import EvenkeelError
 from evenkeel.settings import read_settings
-from evenkeel.targets.ecs.destroy import destroy, destruction
+from evenkeel.targets import open_target
+from evenkeel.targets.ecs.destroy import destruction
 from evenkeel.targets.ecs.door import Door
 from evenkeel.targets.ecs.place import open_place
 
@@ -30,12 +31,12 @@ def _destroy(project: str, *, yes: bool) -> int:
     changes = destruction(place.door, place.stack)
     for change in changes:
         print(f"{change.action} {change.thing}")
-    print(f"{len(changes)} things and the journal; the stack, its images and logs, the bundles and the ledger stay")
+    left = "the stack, its images and logs, the bundles, the history and the ledger stay"
+    print(f"{len(changes)} things and the journal; {left}")
     if not yes and input("destroy them? [y/N] ").strip().lower() not in ("y", "yes"):
         print("nothing was changed", file=sys.stderr)
         return 1
-    destroy(place.door, place.stack)
-    place.kept.forget()
+    open_target("ecs", settings).delete(project)
     return 0
 
 

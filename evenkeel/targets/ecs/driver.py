@@ -128,6 +128,10 @@ class EcsDriver:
         destroy(self._door, place.stack)
         place.kept.forget()
 
+    def where(self, project: str) -> str:
+        """Region and stack."""
+        return self._place(project).path
+
     def read(self, project: str) -> Journal:
         """The journal beside the bundles."""
         return self._place(project).kept.journal()

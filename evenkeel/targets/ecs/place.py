@@ -39,9 +39,14 @@ class Place:
     @cached_property
     def kept(self) -> Kept:
         """Journal and attempt, by region and stack: several environments may share a bucket."""
-        name = str(self.settings.ecs_stack).replace(PLACEHOLDER, self.stack.project)
         root = str(self.settings.bundles).rstrip("/")
-        return Kept(self.door, f"{root}/{self.stack.project}/ecs/{self.door.region}/{name}")
+        return Kept(self.door, f"{root}/{self.stack.project}/{self.path}")
+
+    @property
+    def path(self) -> str:
+        """Which place this is, of those that publish to the same bundles."""
+        name = str(self.settings.ecs_stack).replace(PLACEHOLDER, self.stack.project)
+        return f"ecs/{self.door.region}/{name}"
 
     @cached_property
     def definitions(self) -> Definitions:

@@ -164,6 +164,10 @@ class ManagedDriver:
         if found is not None and is_ours(found):
             self.cluster.delete("ConfigMap", project)
 
+    def where(self, project: str) -> str:  # noqa: ARG002  every project of a namespace has a folder of its own
+        """The namespace, whatever routes in it."""
+        return f"kubernetes/{self.cluster.namespace}"
+
     def read(self, project: str) -> Journal:
         """From the record's annotations."""
         return read_journal(self._read(project)[0])

@@ -137,6 +137,10 @@ class RoutedDriver:
         for version in self._versions(project):
             self._remove(project, version)
 
+    def where(self, project: str) -> str:  # noqa: ARG002  every project of a namespace has a folder of its own
+        """The namespace, whatever routes in it."""
+        return f"kubernetes/{self.cluster.namespace}"
+
     def read(self, project: str) -> Journal:
         """From the route's annotations."""
         return read_journal(self._found(project))

@@ -11,7 +11,7 @@ from evenkeel.lineage.descent import Descent, descendants, record_descent
 from evenkeel.settings import Settings
 from evenkeel.targets.local import LocalTarget
 from tests.evenkeel.lineage.conftest import Register
-from tests.evenkeel.lineage.test_model import NOW, facts
+from tests.evenkeel.lineage.test_model import MADE, NOW, facts
 from tests.evenkeel.toy_bundle import DATA_VERSION, certify, toy_bundle
 
 CHILD, GRANDCHILD = "1" * 32, "2" * 32
@@ -44,6 +44,14 @@ def test_models_of_the_version_and_of_what_grew_out_of_it(
     assert facts(story, "Releases")["here"].note == "version 2: passed the gate"
     assert facts(story, "Serves now")["here"].value == "version 2, current"
     assert facts(story, "What cannot be followed") == {}
+
+
+def test_image_and_kubeflow_run_are_told_forwards_too(settings: Settings, bundle: Bundle, register: Register) -> None:
+    register(bundle, **MADE)
+    there = settings.model_copy(update={"kfp_host": "https://kubeflow.example.com"})
+    fact = facts(data_story(there, DATA_VERSION), "Models that saw it")["visits@1"]
+    assert fact.note.endswith("; gate: passed; kfp.run_id 77-8; image registry/components@sha256:1")
+    assert fact.link == "https://kubeflow.example.com/#/runs/details/77-8"
 
 
 def test_a_version_whose_parent_nobody_recorded_is_told(

@@ -23,6 +23,7 @@ from evenkeel.versions import object_uri
 from tests.evenkeel.lineage.conftest import Register, git
 from tests.evenkeel.toy_bundle import DATA_VERSION, certify, toy_bundle
 
+MADE = {"image": "registry/components@sha256:1", "kfp.run_id": "77-8"}
 NOW = dt.datetime(2026, 5, 3, 14, tzinfo=dt.UTC)
 
 
@@ -67,12 +68,28 @@ def test_what_nobody_recorded_is_unknown(settings: Settings, bundle: Bundle, reg
 
 
 def test_image_and_kubeflow_run_are_told_where_recorded(settings: Settings, bundle: Bundle, register: Register) -> None:
-    register(bundle, **{"image": "registry/components@sha256:1", "kfp.run_id": "77-8"})
+    register(bundle, **MADE)
     there = settings.model_copy(update={"kfp_host": "https://kubeflow.example.com/pipeline/"})
     story = model_story(there, "visits@1")
-    assert facts(story, "Environment")["image"].value == "registry/components@sha256:1"
+    assert facts(story, "Environment")["image"] == Fact("image", "registry/components@sha256:1", "")
     page = "https://kubeflow.example.com/pipeline/#/runs/details/77-8"
     assert facts(story, "Run")["kfp.run_id"] == Fact("kfp.run_id", "77-8", "", page)
+    assert f'<a href="{page}">77-8</a>' in as_page(story)
+    assert {"thing": "kfp.run_id", "value": "77-8", "note": "", "link": page} in _told(story, "Run")
+
+
+def _told(story: Story, title: str) -> list[dict[str, str]]:
+    (found,) = (section for section in json.loads(as_json(story))["sections"] if section["title"] == title)
+    return list(found["facts"])
+
+
+def test_an_image_that_is_no_digest_is_told_as_one_that_may_have_changed(
+    settings: Settings, bundle: Bundle, register: Register
+) -> None:
+    register(bundle, image="registry/components:1")
+    fact = facts(model_story(settings, "visits@1"), "Environment")["image"]
+    assert fact.value == "registry/components:1"
+    assert fact.note == "no digest: what this name stands for may have changed since"
 
 
 def test_where_the_data_is_and_who_pinned_it(

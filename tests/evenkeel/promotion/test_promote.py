@@ -16,7 +16,8 @@ from evenkeel.promotion.history import served_at
 from evenkeel.promotion.promote import promote_to
 from evenkeel.settings import Settings
 from evenkeel.targets.local import LocalTarget
-from evenkeel.tracking import champion, champion_version
+from evenkeel.tracking import champion, champion_version, log_candidate
+from tests.evenkeel.toy_bundle import certify, toy_bundle, toy_candidate
 
 Ruled = Callable[[dict[str, dict[str, Any]]], Project]
 HOUR = dt.timedelta(hours=1)
@@ -166,6 +167,19 @@ def test_what_was_not_served_for_long_enough_is_refused(settings: Settings, bund
     with pytest.raises(PromotionError, match="production asks for 24"):
         promote_to(ruled, "1", "production", settings, now() + 23 * HOUR)
     promote_to(ruled, "1", "production", settings, now() + 25 * HOUR)
+
+
+def test_what_was_replaced_before_its_time_does_not_soak_by_waiting(
+    settings: Settings, bundle: Bundle, project: Ruled, tmp_path: Path
+) -> None:
+    ruled = project({"staging": {}, "production": {"after": "staging", "soak_hours": 24}})
+    promote_to(ruled, "1", "staging", settings, now())
+    later = certify(toy_bundle(tmp_path / "later", payload="later"))
+    assert log_candidate(settings, toy_candidate(later)).version == "2"
+    promote_to(ruled, "2", "staging", settings, now())
+    with pytest.raises(PromotionError, match=r"was served in staging for 0\.0 hours; production asks for 24"):
+        promote_to(ruled, "1", "production", settings, now() + 25 * HOUR)
+    promote_to(ruled, "2", "production", settings, now() + 25 * HOUR)
 
 
 def test_history_says_what_was_served_when_and_who_said_so(settings: Settings, bundle: Bundle, project: Ruled) -> None:

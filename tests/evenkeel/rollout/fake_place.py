@@ -160,6 +160,10 @@ class FakeDriver:
         """All of it."""
         self._call("delete", self.place.kept.clear)
 
+    def where(self, project: str) -> str:
+        """Of this name."""
+        return "kubernetes/models"
+
     def read(self, project: str) -> Journal:
         """The journal, with the revision it has."""
 

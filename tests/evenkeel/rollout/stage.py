@@ -172,6 +172,11 @@ class Stage:
         found: str | None = self.place.kept.get("current")
         return found
 
+    @property
+    def kept(self) -> Path:
+        """Where the whole history lies."""
+        return Path(self.bundles) / "visits" / "kubernetes" / "models" / "history"
+
     def history(self) -> list[tuple[str, str]]:
         """What was decided."""
         return [(line.action, line.release.version) for line in self.target().history("visits")]

@@ -57,8 +57,11 @@ def test_whoever_goes_on_ends_at_the_same(
 ) -> None:
     stage.apply(*before)
     started = stage.place.dump()
+    lines = {file.name for file in stage.kept.glob("*")}
 
     def anew(dies_at: int = 0, *, behind: bool = True) -> FakeDriver:
+        for file in [each for each in stage.kept.glob("*") if each.name not in lines]:
+            file.unlink()
         stage.place = Place(json.loads(started), **fault)  # type: ignore[arg-type]
         return FakeDriver(stage.place, stage.route.url, dies_at, behind)
 

@@ -398,9 +398,10 @@ def test_deleted_it_is_gone_and_whoever_rolled_it_out_is_told(stage: Stage) -> N
         stage.apply("2")
     stage.clock.meanwhile = lambda: None
     stage.apply("1")
+    stage.clock.sleep(1)
     stage.target().delete("visits")
     stage.target().delete("visits")
-    assert (stage.served, stage.history()) == (None, [])
+    assert (stage.served, stage.history()) == (None, [("promoted", "1"), ("promoted", "1"), ("deleted", "1")])
     assert not (Path(stage.bundles) / "visits" / "release.json").exists(), "watchers must not wait for it"
 
 
