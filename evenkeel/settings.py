@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     """Key of the hashes that stand for sensitive columns in the ledger; the same for all servers of a model."""
     webhook_token: SecretStr | None = None
     """Bearer token of the retraining webhook; Alertmanager sends it. Absent: only this machine may ask."""
+    bundle_digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    """The only bundle that a server takes; rollouts set it, so that a record changed afterwards is not believed."""
     shadow: str | None = None
     """What a server compares itself with, as its option --shadow; rollouts set it where a step checks disagreement."""
     bundles: str | None = None

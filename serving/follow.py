@@ -198,9 +198,23 @@ class ShadowFollower(Follower):
 
 
 def load_release(
-    release: Release, folder: Path, *, name: str | None, allow_uncertified: bool, verify_keys: Path | None = None
+    release: Release,
+    folder: Path,
+    *,
+    name: str | None,
+    allow_uncertified: bool,
+    verify_keys: Path | None = None,
+    only: str | None = None,
 ) -> Model:
-    """The released bundle, ready. Raises BundleError, GateError where it is not what the release says."""
+    """The released bundle, ready. ``only``: the digest of the one bundle that is taken, whatever the record says.
+
+    Raises BundleError, GateError where it is not what the release says.
+    """
+    if only is not None and release.digest != only:
+        raise BundleError(
+            f"the release record names bundle {release.digest[:12]}, and this server takes {only[:12]} only"
+            " (EVENKEEL_BUNDLE_DIGEST): find out who changed the record, then roll out again"
+        )
     model = load_model(
         folder,
         version=release.version,

@@ -83,6 +83,7 @@ def _load(options: argparse.Namespace, settings: Settings) -> Model:
         folder,
         version=os.environ.get("EVENKEEL_MODEL_VERSION"),
         name=options.model_name,
+        digest=settings.bundle_digest,
         allow_uncertified=options.allow_uncertified,
         verify_keys=settings.verify_keys,
     )
@@ -158,6 +159,7 @@ def _load_release(options: argparse.Namespace, settings: Settings, release: Rele
         name=options.model_name,
         allow_uncertified=options.allow_uncertified,
         verify_keys=settings.verify_keys,
+        only=settings.bundle_digest,
     )
     return _warned(model, options, settings)
 

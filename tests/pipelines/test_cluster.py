@@ -97,6 +97,7 @@ def test_every_setting_is_either_a_boxs_or_known_to_be_none() -> None:
         "kfp_service_account",
         "approvers",  # servers and watchers
         "feast_url",
+        "bundle_digest",
         "shadow",
         "ledger_salt",
         "webhook_token",

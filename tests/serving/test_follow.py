@@ -31,8 +31,8 @@ def release(tmp_path: Path, bundle: Bundle, version: str) -> Path:
     return tmp_path / "releases" / "people" / "release.json"
 
 
-def follower(uri: str, cache: Path, slot: Slot, metrics: Metrics) -> Follower:
-    load = partial(load_release, name=None, allow_uncertified=False)
+def follower(uri: str, cache: Path, slot: Slot, metrics: Metrics, only: str | None = None) -> Follower:
+    load = partial(load_release, name=None, allow_uncertified=False, only=only)
     return Follower(Source(uri, cache), slot, metrics, load, interval=0.01)
 
 
@@ -56,6 +56,21 @@ def test_a_new_release_is_taken_up_and_the_same_one_is_not_loaded_twice(
     assert reloads(metrics, "switched") == 2
     info = {"model": "people", "model_version": "2", "digest": better.digest, "data_version": "0" * 32}
     assert metrics.registry.get_sample_value("ml_model_info", info) == 1
+
+
+def test_a_record_that_names_another_bundle_than_the_rollout_did_is_not_believed(
+    tmp_path: Path, bundle: Bundle, better: Bundle, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    slot = Slot()
+    record = release(tmp_path, bundle, "1")
+    following = follower(str(record), tmp_path / "cache", slot, metrics, only=bundle.digest)
+    asyncio.run(following.look())
+    release(tmp_path, better, "2")
+    asyncio.run(following.look())
+    assert slot.model is not None
+    assert slot.model.bundle.digest == bundle.digest
+    assert reloads(metrics, "failed") == 1
+    assert f"takes {bundle.digest[:12]} only (EVENKEEL_BUNDLE_DIGEST)" in str(caplog.records[-1].__dict__)
 
 
 def test_the_old_one_stays_on_any_failure_and_the_good_one_comes_when_it_is_mended(

@@ -105,6 +105,17 @@ def test_a_tampered_bundle_is_refused(serve: Serve, tmp_path: Path) -> None:
     assert "TamperedBundleError" in server.log.read_text()
 
 
+def test_another_bundle_than_the_rollout_named_is_refused(
+    serve: Serve, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENKEEL_BUNDLE_DIGEST", bundle.digest)
+    assert serve("--bundle", str(bundle.folder), "--ledger", "none").process.poll() is None
+    other = make_bundle(tmp_path / "other", make_project(), seed=1)
+    server = serve("--bundle", str(other.folder), ready=False)
+    assert server.process.wait(20) == 1
+    assert "TamperedBundleError" in server.log.read_text()
+
+
 def test_model_dir_and_name_as_kserve_gives_them(serve: Serve, tmp_path: Path) -> None:
     make_bundle(tmp_path / "models" / "1", make_project())
     server = serve("--model-dir", str(tmp_path / "models"), "--model-name", "front", "--ledger", "none")

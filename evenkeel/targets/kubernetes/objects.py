@@ -89,6 +89,7 @@ def quantities(resources: Resources) -> Object:
 def environment(serving: Serving, release: Release, settings: Settings) -> list[Object]:
     """Where the server finds things, as far as this is known here: the account's ConfigMap and Secret say the rest."""
     given = {
+        "EVENKEEL_BUNDLE_DIGEST": release.digest,
         "EVENKEEL_SHADOW": shadow_of(serving, release.project, settings.bundles or ""),
         "EVENKEEL_MODEL_VERSION": release.version,
         "EVENKEEL_HOME": "/data",
