@@ -5,7 +5,7 @@
     manifest.json        what it is, and the sha256 of every file below      <- its digest is the bundle's
     project.json         the project it was trained for (contract, limits, policies)
     encoder.json         columns -> float64 matrix, fitted (evenkeel.encoder)
-    model.onnx           matrix -> scores, float64 (portable: onnx)
+    model.onnx           matrix -> scores, float64 (portable: onnx, or onnx-sparse: the terms of texts apart)
     model.skops          the whole scikit-learn pipeline
     evaluation.parquet   the frozen evaluation rows
     samples.json         a few rows and the bundle's own answers: the smoke test of every rollout
@@ -67,7 +67,8 @@ class Manifest(BaseModel):
     threshold: float | None = None
     """Binary: probability of the positive class from which the label is positive."""
     interval: ConformalInterval | None = None
-    portable: Literal["onnx", "skops"]
+    portable: Literal["onnx", "onnx-sparse", "skops"]
+    """What servers load. A reader that does not know the form refuses the manifest, before it answers wrongly."""
     estimator: str
     params: dict[str, Any]
     """The estimator's parameters after the search."""

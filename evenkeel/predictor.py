@@ -4,9 +4,7 @@ It is what servers answer with, what the gate judges and what MLflow loads (``_l
 """
 
 import importlib
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,9 +25,14 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 8 << 20
 _CHUNK_ROWS = 4096
+_TEXT_ROWS = 128
+"""Rows whose terms are apart are as large as their texts. More at once are no faster."""
 
-Scores = Callable[[FloatArray], FloatArray]
-"""Matrix (n, features) -> probabilities (n, classes), or values (n,) for regression."""
+Scores = Callable[..., FloatArray]
+"""Matrix (n, features) -> probabilities (n, classes), or values (n,) for regression.
+
+Of an ``onnx-sparse`` model: matrix (n, dense cells) and the row, position and weight of the terms -> the same.
+"""
 
 
 class Predictor:
@@ -39,15 +42,17 @@ class Predictor:
         self.encoder = encoder
         self.manifest = manifest
         self._scores = scores
-        self._chunk = max(1, min(_CHUNK_ROWS, _CHUNK_BYTES // (8 * max(1, encoder.width))))
-        self._sheet = _Sheet()
+        self._terms_apart = manifest.portable == "onnx-sparse"
+        width = encoder.dense_width if self._terms_apart else encoder.width
+        most = _TEXT_ROWS if self._terms_apart else _CHUNK_ROWS
+        self._chunk = max(1, min(most, _CHUNK_BYTES // (8 * max(1, width))))
 
     @classmethod
     def load(cls, bundle: Bundle, threads: int = 1) -> Self:
         """The predictor of a bundle whose digests were checked (``open_bundle``). Raises BundleError."""
         manifest = bundle.manifest
         encoder = Encoder.from_json((bundle.folder / ENCODER).read_text(encoding="utf-8"))
-        if manifest.portable == "onnx":
+        if manifest.portable != "skops":
             return cls(encoder, manifest, onnx_scores((bundle.folder / ONNX).read_bytes(), threads))
         # By name, so that a server of portable models neither holds scikit-learn nor can reach it.
         skopsfile = importlib.import_module("evenkeel.learning.skopsfile")
@@ -71,10 +76,9 @@ class Predictor:
 
     def _chunk_scores(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
         rows = _height(columns)
-        if rows == 1 or not self.encoder.texts:
-            return self.run(self.encoder.encode(columns, rows))
-        with self._sheet.written(self.encoder, columns, rows) as matrix:
-            return self.run(matrix)
+        if self._terms_apart:
+            return self._scores(self.encoder.encode_dense(columns, rows), *self.encoder.encode_terms(columns))
+        return self._scores(self.encoder.encode(columns, rows))
 
     def matrix(self, columns: Mapping[str, NDArray[Any]]) -> FloatArray:
         """The encoded rows, shape (rows, features)."""
@@ -82,7 +86,11 @@ class Predictor:
 
     def run(self, matrix: FloatArray) -> FloatArray:
         """The model's raw answers to encoded rows: probabilities (rows, classes), or values (rows,)."""
-        return self._scores(matrix)
+        if not self._terms_apart:
+            return self._scores(matrix)
+        first = self.encoder.dense_width
+        row, position = np.nonzero(matrix[:, first:])
+        return self._scores(matrix[:, :first], row, position, matrix[row, first + position])
 
     def answer(self, scores: FloatArray) -> Prediction:
         """Raw answers as a prediction: labels by the tuned threshold, intervals by the calibrated width."""
@@ -96,32 +104,6 @@ def _height(columns: Mapping[str, NDArray[Any]]) -> int:
     return len(next(iter(columns.values())))
 
 
-class _Sheet(threading.local):
-    """Each thread's matrix for rows with texts: written, read and wiped where it was written.
-
-    Such rows are wide and nearly empty. Most of the time would go into a new matrix' memory.
-    """
-
-    def __init__(self) -> None:
-        self._cells: FloatArray | None = None
-
-    @contextmanager
-    def written(self, encoder: Encoder, columns: Mapping[str, NDArray[Any]], rows: int) -> Iterator[FloatArray]:
-        """What ``encoder.encode`` makes of these columns, as long as the context lasts."""
-        dense, terms = encoder.encode_dense(columns, rows), list(encoder.encode_terms(columns))
-        if self._cells is None or len(self._cells) < rows:
-            self._cells = np.zeros((rows, encoder.width))
-        matrix = self._cells[:rows]
-        matrix[:, : encoder.dense_width] = dense
-        for row, position, weight in terms:
-            matrix[row, position] = weight
-        try:
-            yield matrix
-        finally:
-            for row, position, _ in terms:
-                matrix[row, position] = 0.0
-
-
 def onnx_scores(model: bytes, threads: int = 1) -> Scores:
     """The scores of a portable model. Raises BundleError where ONNX Runtime cannot load it."""
     options = ort.SessionOptions()
@@ -133,11 +115,12 @@ def onnx_scores(model: bytes, threads: int = 1) -> Scores:
         session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # ONNX Runtime raises its own classes, which share no public base
         raise BundleError(f"{ONNX}: ONNX Runtime {ort.__version__} cannot load it: {exc}") from exc
+    inputs = [value.name for value in session.get_inputs()]
     outputs = [session.get_outputs()[0].name]
     run = session.run
 
-    def scores(matrix: FloatArray) -> FloatArray:
-        answer: FloatArray = run(outputs, {"x": matrix})[0]
+    def scores(*values: NDArray[Any]) -> FloatArray:
+        answer: FloatArray = run(outputs, dict(zip(inputs, values, strict=True)))[0]
         return answer
 
     return scores

@@ -21,24 +21,37 @@ from pydantic import BaseModel, ConfigDict
 
 from evenkeel.config.features import TextFeatures
 from evenkeel.errors import EncodingError
+from evenkeel.hashed import HashedPlaces, Integers
 from evenkeel.prediction import FloatArray
 
+_UNKNOWN, _SHORT, _NEXT = -1, -2, -3
+"""Instead of a word's number: a word in no term, one too short to be a word, the end of a text."""
+_POSITION_BITS = 32
 _WORD = re.compile(r"\w\w+")
 """scikit-learn's ``(?u)\\b\\w\\w+\\b``: a longest match from the left has these bounds anyway."""
-_ASCII = bytes(ord(chr(i).lower()) if i < 128 and re.match(r"\w", chr(i)) else ord(" ") for i in range(256))
-"""Word characters in lower case, all else a space."""
+_ASCII = "".join(chr(i).lower() if re.match(r"\w", chr(i)) else " " for i in range(128))
+_END = "A"
+"""Between two texts: no word, as those are in lower case."""
+_BYTES = _ASCII.encode() + bytes(range(128, 255)) + _END.encode()
+"""Word characters in lower case, other ASCII a space; of UTF-8 the rest as it is, and 255, which it has not, an end."""
 
-SparseRows = tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]
+SparseRows = tuple[Integers, Integers, FloatArray]
 """Rows that are mostly zero: (row, position, weight) of each cell that is not, ordered by row, then position."""
-Integers = NDArray[np.int64]
 
 
 def split_words(text: str) -> list[str]:
     """The words of a text in lower case, each of two or more word characters."""
     if text.isascii():  # what ``_WORD`` finds, in a sixth of the time
-        return [word for word in text.encode().translate(_ASCII).decode().split() if len(word) > 1]
+        return [word for word in text.encode().translate(_BYTES).decode().split() if len(word) > 1]
     words: list[str] = _WORD.findall(text.lower())
     return words
+
+
+def _split_all(texts: Sequence[str | None]) -> list[str]:
+    """The words of some texts at once, ``_END`` between them, and ASCII words of one character too."""
+    known = [text or "" for text in texts]
+    parts = [(text if text.isascii() else " ".join(split_words(text))).encode() for text in known]
+    return b" \xff ".join(parts).translate(_BYTES).decode().split()
 
 
 def split_terms(text: str, ngrams: tuple[int, int]) -> list[str]:
@@ -72,18 +85,15 @@ class Vocabulary(BaseModel):
 
     def _count(self, texts: Sequence[str | None]) -> SparseRows:
         """How often each text has each term."""
-        number = self._runs.words.get
-        words: list[int] = []
-        sizes: list[int] = []
-        for text in texts:
-            found = split_words(text or "")
-            words.extend(map(number, found, repeat(-1)))
-            sizes.append(len(found))
-        row = np.repeat(np.arange(len(sizes)), sizes)
-        cells = [row[at] * len(self.terms) + place for at, place in self._runs.places(np.array(words, np.int64), row)]
-        cell, count = np.unique(np.concatenate(cells), return_counts=True)
-        row_of, position = np.divmod(cell, len(self.terms))
-        return row_of, position, count.astype(np.float64)
+        words = np.array(list(map(self._runs.words.get, _split_all(texts), repeat(_UNKNOWN))), np.int64)
+        words = words[words != _SHORT]
+        first = (words == _NEXT).cumsum() << _POSITION_BITS
+        cells = [first[at] + place for at, place in self._runs.places(words)]
+        ordered = np.concatenate([*cells, [len(texts) << _POSITION_BITS]])  # and a cell behind all others
+        ordered.sort(kind="stable")  # which makes use of the rows being in order
+        last = np.flatnonzero(ordered[1:] != ordered[:-1])
+        cell, count = ordered[last], np.diff(last, prepend=-1)
+        return cell >> _POSITION_BITS, cell & ((1 << _POSITION_BITS) - 1), count.astype(np.float64)
 
     def _count_one(self, text: str | None) -> SparseRows:
         """The same of one text, term by term: for so few words a dictionary is faster than arrays."""
@@ -111,42 +121,43 @@ class _Runs:
     """Terms as runs of numbered words, so that those of many texts are found at once, without making a text of each.
 
     A run of k words is a run of k - 1 and one more word: each such pair that begins or is a term has a number.
+    Negative is what is in no run: ``_UNKNOWN``, ``_SHORT`` and ``_NEXT``.
     """
 
     def __init__(self, terms: Sequence[str]) -> None:
         split = [term.split(" ") for term in terms]
         self.words = {word: i for i, word in enumerate(dict.fromkeys(word for words in split for word in words))}
         """Word -> its number."""
+        self._count = len(self.words)
+        self.words |= dict.fromkeys(_ASCII.replace(" ", ""), _SHORT) | {_END: _NEXT}
         run = np.array([self.words[words[0]] for words in split], np.int64)
         size = np.array([len(words) for words in split])
-        self._pairs: list[Integers] = []
-        """For two words, three...: run before * number of words + word, sorted; a run's number is its place here."""
-        self._places = [_placed(len(self.words), run, size == 1)]
+        self._pairs: list[HashedPlaces] = []
+        """For two words, three...: run before * number of words + word -> the run's number."""
+        self._places = [_placed(self._count, run, size == 1)]
         """For one word, two...: a run's number -> the term's place, -1 where it only begins one."""
         for length in range(2, int(size.max()) + 1):
             longer = np.flatnonzero(size >= length)
             last = np.array([self.words[split[term][length - 1]] for term in longer], np.int64)
-            pairs, run[longer] = np.unique(run[longer] * len(self.words) + last, return_inverse=True)
-            self._pairs.append(pairs)
+            pairs, run[longer] = np.unique(run[longer] * self._count + last, return_inverse=True)
+            self._pairs.append(HashedPlaces(pairs))
             self._places.append(_placed(len(pairs), run, size == length))
 
-    def places(self, words: Integers, row: Integers) -> Iterator[tuple[Integers, Integers]]:
-        """For each length of terms: where in the ``words`` of all rows (-1: in no term) one begins, and its place."""
-        nothing = np.full(len(self._places), -1)  # so that there is a word behind each run
-        words, row = np.concatenate([words, nothing]), np.concatenate([row, nothing])
+    def places(self, words: Integers) -> Iterator[tuple[Integers, Integers]]:
+        """For each length of terms: where in these ``words`` one begins, and its place."""
+        words = np.concatenate([words, np.full(len(self._places), _NEXT)])  # so that there is a word behind each run
         at = np.flatnonzero(words >= 0)
         run = words[at]
         for length, places in enumerate(self._places, 1):
             if length > 1:
-                end = at + (length - 1)
-                goes_on = (words[end] >= 0) & (row[end] == row[at])
-                at, run = at[goes_on], run[goes_on] * len(self.words) + words[end[goes_on]]
-                pairs = self._pairs[length - 2]
-                number = np.minimum(pairs.searchsorted(run), len(pairs) - 1)
-                known = pairs[number] == run
+                word = words[at + (length - 1)]
+                goes_on = np.flatnonzero(word >= 0)
+                at, run = at[goes_on], run[goes_on] * self._count + word[goes_on]
+                number = self._pairs[length - 2].find(run)
+                known = np.flatnonzero(number >= 0)
                 at, run = at[known], number[known]
             place = places[run]
-            is_term = place >= 0
+            is_term = np.flatnonzero(place >= 0)
             yield at[is_term], place[is_term]
 
 

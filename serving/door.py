@@ -117,9 +117,9 @@ class Door:
         except UNFIT:
             return None
 
-    def missing_row(self) -> dict[str, NDArray[Any]]:
-        """One row with nothing in it: what a model is warmed with."""
-        return {name: checker.missing(1) for name, checker in self.checkers.items()}
+    def missing(self, rows: int) -> dict[str, NDArray[Any]]:
+        """Rows with nothing in them: what a model is warmed with."""
+        return {name: checker.missing(rows) for name, checker in self.checkers.items()}
 
     def _count(self, rows: int) -> None:
         if rows == 0:

@@ -51,6 +51,6 @@ def latency_ms(predict: Predict, columns: Columns) -> float:
 
 def size_mb(bundle: Bundle) -> float:
     """Size of the files that a server of this bundle loads, in MiB."""
-    model = ONNX if bundle.manifest.portable == "onnx" else SKOPS
+    model = SKOPS if bundle.manifest.portable == "skops" else ONNX
     loaded = [bundle.folder / name for name in (ENCODER, model) if name in bundle.manifest.files]
     return sum(file.stat().st_size for file in loaded) / 2**20

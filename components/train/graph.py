@@ -1,5 +1,6 @@
 """An ONNX graph of ours, written operator by operator."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -46,3 +47,12 @@ class Graph:
         )
         opsets = [make_opsetid(domain, version) for domain, version in OPSETS.items()]
         return make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
+
+
+def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """A graph, then the bodies of its loops, in order."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from all_graphs(attribute.g)

@@ -116,7 +116,9 @@ def _answers(estimator: BaseEstimator, matrix: Matrix, classes: int) -> FloatArr
 def _as_requests(predictor: Predictor, columns: Columns) -> FloatArray:
     """As a server answers requests of one row, which it encodes another way than many."""
     if predictor.encoder.whole_columns:
-        return _one_by_one(predictor, predictor.matrix(columns))
+        places = range(len(next(iter(columns.values()))))
+        singles = ({name: values[row : row + 1] for name, values in columns.items()} for row in places)
+        return np.concatenate([predictor.scores(single) for single in singles])
     single = RowEncoder(predictor.encoder)
     cells = zip(*(values.tolist() for values in columns.values()), strict=True)
     rows = [single.encode(dict(zip(columns, row, strict=True))) for row in cells]

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from components.train.fit import Fitted, fit
 from components.train.parity import Parity
-from components.train.portable import to_portable
+from components.train.portable import portable_form, to_portable
 from components.train.samples import sample_rows
 from evenkeel import bundle as files
 from evenkeel.bundle import Bundle, Manifest, seal_bundle
@@ -67,21 +67,25 @@ def train(
     model.mkdir(parents=True, exist_ok=True)
     predictor = _write_model(fitted, manifest, frozen, project, model)
     _write_records(rows, frozen, tried, predictor, project, model)
-    seal_bundle(model, manifest)
+    seal_bundle(model, predictor.manifest)
 
 
 def _write_model(fitted: Fitted, manifest: Manifest, frozen: pa.Table, project: Project, folder: Path) -> Predictor:
-    """Write the forms of the model, prove that they are one, and load it as a server does."""
+    """Write the forms of the model, prove that they are one, and load it as a server does.
+
+    The predictor's manifest names the portable form that the model took.
+    """
     (folder / files.ENCODER).write_text(fitted.encoder.to_json() + "\n", encoding="utf-8")
     (folder / files.SKOPS).write_bytes(dump_pipeline(fitted.pipeline(project)))
     parity = Parity(fitted, frozen, project)
     parity.check_pipeline(load_pipeline(folder / files.SKOPS))
-    bundle = Bundle(folder, manifest, None)
     if manifest.portable == "skops":
-        return Predictor.load(bundle)
-    content = to_portable(fitted.estimator, fitted.encoder.width, len(project.classes))
+        return Predictor.load(Bundle(folder, manifest, None))
+    width, terms = fitted.encoder.width, fitted.encoder.width - fitted.encoder.dense_width
+    content = to_portable(fitted.estimator, width, len(project.classes), terms)
     (folder / files.ONNX).write_bytes(content)
-    predictor = Predictor.load(bundle)
+    proved = manifest.model_copy(update={"portable": portable_form(content)})
+    predictor = Predictor.load(Bundle(folder, proved, None))
     parity.check_portable(predictor)
     return predictor
 

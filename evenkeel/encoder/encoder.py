@@ -1,6 +1,6 @@
 """A fitted encoder: what each column becomes, as data, and the one way it is carried out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import chain
 from typing import Any, Self
@@ -150,21 +150,26 @@ class Encoder(BaseModel):
         naming the column that is absent or holds something else.
         """
         matrix = self._encode(columns, rows, self.width)
-        for row, position, weight in self.encode_terms(columns):
-            matrix[row, position] = weight
+        if self.texts:
+            row, position, weight = self.encode_terms(columns)
+            matrix[row, self.dense_width + position] = weight
         return matrix
 
     def encode_dense(self, columns: Columns, rows: int) -> FloatArray:
-        """The same without the terms of texts, of shape (rows, dense_width): they are kept sparse in training."""
+        """The same without the terms of texts, of shape (rows, dense_width): ``encode_terms`` has those."""
         return self._encode(columns, rows, self.dense_width)
 
-    def encode_terms(self, columns: Columns) -> Iterator[SparseRows]:
-        """What ``encode_dense`` leaves out, as the matrix' cells, text by text."""
-        start = self.dense_width
-        for text in self.texts:
-            row, position, weight = text.weigh(self._read(columns, text.column).tolist())
-            yield row, start + position, weight
-            start += len(text.terms)
+    def encode_terms(self, columns: Columns) -> SparseRows:
+        """What ``encode_dense`` leaves out of columns with texts; positions count from the first term of the first.
+
+        Text column by text column, so that each row has its terms by position, whatever rows are beside it.
+        """
+        parts = [text.weigh(self._read(columns, text.column).tolist()) for text in self.texts]
+        if len(parts) == 1:
+            return parts[0]
+        rows, positions, weights = zip(*parts, strict=True)
+        starts = zip(positions, self._plan.term_starts, strict=True)
+        return np.concatenate(rows), np.concatenate([each + start for each, start in starts]), np.concatenate(weights)
 
     def _encode(self, columns: Columns, rows: int, width: int) -> FloatArray:
         buffer = np.zeros(rows * width + 1)  # the last cell takes what has no cell
@@ -238,7 +243,9 @@ class _Plan:
             self.onehot_codes.append((category.column, *category.lookup(place)))
             place += len(category.cells)
         self.dense_width = place
-        self.width = place + sum(len(text.terms) for text in encoder.texts)
+        sizes = [len(text.terms) for text in encoder.texts]
+        self.term_starts = np.cumsum([0, *sizes])[:-1].tolist()
+        self.width = place + sum(sizes)
 
 
 def _listed(numbers: tuple[Number, ...]) -> str:

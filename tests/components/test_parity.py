@@ -13,7 +13,7 @@ from components.train.fit import Fitted, fit
 from components.train.forests import read_forest
 from components.train.hostile import TEXTS, boundary_rows, hostile_rows
 from components.train.parity import TOLERANCE, Case, Parity, compare
-from components.train.portable import to_portable
+from components.train.portable import portable_form, to_portable
 from evenkeel.bundle import Manifest
 from evenkeel.config.project import Project
 from evenkeel.encoder import Encoder
@@ -26,6 +26,7 @@ from tests.components import learnable
 HISTOGRAM = ("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 20, "min_samples_leaf": 5})
 FOREST = ("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 20})
 LINEAR: tuple[str, dict[str, Any]] = ("sklearn.linear_model.LogisticRegression", {})
+SVC = {"estimator": {"estimator": "sklearn.svm.LinearSVC"}, "ensemble": False}
 
 
 def trained(
@@ -35,15 +36,21 @@ def trained(
     return fit(learnable.table(task=task, text=text), project, {}), project
 
 
+def portable_of(fitted: Fitted, project: Project) -> bytes:
+    width, terms = fitted.encoder.width, fitted.encoder.width - fitted.encoder.dense_width
+    return to_portable(fitted.estimator, width, len(project.classes), terms)
+
+
 def predictor_of(
     fitted: Fitted, project: Project, model: bytes | None = None, encoder: Encoder | None = None
 ) -> Predictor:
+    content = model or portable_of(fitted, project)
     manifest = Manifest(
         name="learnable",
         task=project.target.task,
         classes=project.classes,
         threshold=fitted.threshold,
-        portable="onnx",
+        portable=portable_form(content),
         estimator=project.model.estimator,
         params={},
         data_version="0",
@@ -52,7 +59,6 @@ def predictor_of(
         train_rows=1,
         evaluation_rows=1,
     )
-    content = model or to_portable(fitted.estimator, fitted.encoder.width, len(project.classes))
     return Predictor(encoder or fitted.encoder, manifest, onnx_scores(content))
 
 
@@ -69,6 +75,8 @@ def evaluation(task: str = "binary", *, text: bool = False) -> pa.Table:
         (FOREST, "multiclass", True),
         (LINEAR, "binary", True),
         (LINEAR, "multiclass", False),
+        (LINEAR, "multiclass", True),
+        (("sklearn.calibration.CalibratedClassifierCV", SVC), "binary", True),
         (("sklearn.linear_model.Ridge", {}), "regression", True),
         (("sklearn.linear_model.PoissonRegressor", {}), "regression", False),
         (("sklearn.ensemble.GradientBoostingRegressor", {"n_estimators": 20}), "regression", False),
@@ -82,12 +90,38 @@ def test_what_is_the_same_passes(estimator: tuple[str, dict[str, Any]], task: st
     assert max(found.values()) < 1e-11
 
 
+def some_columns(columns: dict[str, str]) -> tuple[Project, pa.Table, pa.Table]:
+    """A project of these columns (name -> that of ``learnable.table``), and its rows to learn and to judge by."""
+    described = learnable.project(text=True).model_dump(mode="json", exclude_defaults=True)
+    columns = {"answer": "answer", **columns}
+    known = described["contract"]["columns"]
+    described["contract"]["columns"] = {name: known[column] for name, column in columns.items()}
+    learn, judge = (
+        pa.table({name: side[column] for name, column in columns.items()})
+        for side in (learnable.table(text=True), evaluation(text=True))
+    )
+    return Project.model_validate(described), learn, judge
+
+
+@pytest.mark.parametrize("columns", [{"review": "review"}, {"title": "review", "age": "age", "review": "review"}])
+def test_one_text_alone_and_two_beside_a_number_pass(columns: dict[str, str]) -> None:
+    project, learn, judge = some_columns(columns)
+    if "title" in columns:  # the second text is another row's
+        learn, judge = (
+            side.set_column(1, "title", side["title"].take(pa.array(np.arange(len(side))[::-1])))
+            for side in (learn, judge)
+        )
+    fitted = fit(learn, project, {})
+    assert portable_form(portable_of(fitted, project)) == "onnx-sparse"
+    assert max(Parity(fitted, judge, project).check_portable(predictor_of(fitted, project)).values()) < 1e-13
+
+
 # --- Portable forms that are almost right ---------------------------------------------------------------------------
 
 
 def changed(fitted: Fitted, project: Project, attribute: str, change: Any) -> bytes:
     """The portable form with one attribute of its tree operator changed."""
-    model = onnx.load_from_string(to_portable(fitted.estimator, fitted.encoder.width, len(project.classes)))
+    model = onnx.load_from_string(portable_of(fitted, project))
     (trees,) = (node for node in model.graph.node if node.op_type == "TreeEnsemble")
     (found,) = (each for each in trees.attribute if each.name == attribute)
     if found.type == onnx.AttributeProto.TENSOR:
@@ -131,6 +165,47 @@ def test_one_leaf_that_weighs_a_little_else_is_refused() -> None:
     heavier = changed(fitted, project, "leaf_weights", lambda weights: weights + 1e-7)
     with pytest.raises(ParityError, match=r"evaluation rows, .* of 120 rows: .*row \d+: scikit-learn says .*allowed"):
         Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project, heavier))
+
+
+def other_weight(model: onnx.ModelProto) -> None:
+    """One term weighs a hundred-thousandth more."""
+    terms = next(node.input[0] for node in model.graph.node if node.op_type == "Gather")
+    (tensor,) = (each for each in model.graph.initializer if each.name == terms)
+    values = numpy_helper.to_array(tensor).copy()
+    values[np.abs(values).argmax() // values.shape[1]] *= 1 + 1e-5
+    tensor.CopyFrom(numpy_helper.from_array(values, terms))
+
+
+def only_the_last_term(model: onnx.ModelProto) -> None:
+    (scatter,) = (node for node in model.graph.node if node.op_type == "ScatterElements")
+    next(each for each in scatter.attribute if each.name == "reduction").s = b"none"
+
+
+def no_weights(model: onnx.ModelProto) -> None:
+    (scatter,) = (node for node in model.graph.node if node.op_type == "ScatterElements")
+    (product,) = (node for node in model.graph.node if "weight" in node.input)
+    scatter.input[2] = product.input[0]
+
+
+@pytest.mark.parametrize("spoil", [other_weight, only_the_last_term, no_weights])
+def test_terms_that_count_otherwise_are_refused(spoil: Any) -> None:
+    fitted, project = trained(LINEAR, text=True)
+    model = onnx.load_from_string(portable_of(fitted, project))
+    spoil(model)
+    wrong = predictor_of(fitted, project, model.SerializeToString())
+    with pytest.raises(ParityError, match=r"evaluation rows, \d+ of 120 rows: .*model\.portable: skops"):
+        Parity(fitted, evaluation(text=True), project).check_portable(wrong)
+
+
+def test_a_way_for_one_row_that_counts_otherwise_is_refused() -> None:
+    """One text is counted term by term, many are by their words: here the first takes two terms for one another."""
+    fitted, project = trained(LINEAR, text=True)
+    (vocabulary,) = fitted.encoder.texts
+    swapped = type(vocabulary).model_validate(vocabulary.model_dump())
+    swapped.positions.update(great=vocabulary.positions["dull"], dull=vocabulary.positions["great"])
+    other = fitted.encoder.model_copy(update={"texts": (swapped,)})
+    with pytest.raises(ParityError, match="evaluation rows, one at a time"):
+        Parity(fitted, evaluation(text=True), project).check_portable(predictor_of(fitted, project, encoder=other))
 
 
 def test_another_tokenizer_is_refused() -> None:

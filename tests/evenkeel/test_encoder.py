@@ -251,3 +251,19 @@ def test_words_where_numbers_belong_are_refused() -> None:
 def test_json_of_something_else_is_refused() -> None:
     with pytest.raises(EncodingError, match="not an encoder"):
         Encoder.from_json('{"numbers": 3}')
+
+
+def test_terms_of_two_texts_are_the_matrix_behind_its_dense_cells_row_by_row_in_order() -> None:
+    described = {"title": {"type": "text"}, "age": {"type": "number"}, "review": {"type": "text"}}
+    texts = {"title": words("good film", None, "film", "x"), "review": words("film film bad", "bad", "", "good film")}
+    columns = texts | {"age": numbers(1, 2, 3, 4)}
+    encoder = fit_encoder(columns, project(described, text={"min_count": 1}))
+    rows, positions, weights = encoder.encode_terms(columns)
+    block = np.zeros((4, encoder.width - encoder.dense_width))
+    block[rows, positions] = weights
+    matrix = encoder.encode(columns, 4)
+    np.testing.assert_array_equal(np.hstack([encoder.encode_dense(columns, 4), block]), matrix)
+    for row in range(4):
+        assert positions[rows == row].tolist() == np.flatnonzero(block[row]).tolist()
+    names = np.array(encoder.feature_names[encoder.dense_width :])
+    assert names[np.flatnonzero(block[3])].tolist() == ["review~film", "review~good", "review~good film"]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from components.search.step import search
+from components.train.portable import to_portable
 from components.train.step import train
-from evenkeel.bundle import ONNX, Bundle, open_bundle
+from evenkeel.bundle import MANIFEST, ONNX, Bundle, open_bundle, seal_bundle
 from evenkeel.config.project import Project
 from evenkeel.errors import BundleError, ContractError, EncodingError
 from evenkeel.learning.skopsfile import load_pipeline
@@ -63,10 +64,22 @@ def chances(prediction: Prediction) -> FloatArray:
     return prediction.probabilities
 
 
-@pytest.mark.parametrize("name", ["text_bundle", "tree_bundle", "skops_bundle"])
+@pytest.fixture(scope="module")
+def dense_text_bundle(text_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle of texts as they were before their terms stood apart: its graph takes a dense matrix."""
+    folder = tmp_path_factory.mktemp("dense")
+    for name in text_bundle.manifest.files:
+        (folder / name).write_bytes((text_bundle.folder / name).read_bytes())
+    model = load_pipeline(folder / "model.skops")[-1].estimator_
+    (folder / ONNX).write_bytes(to_portable(model, Predictor.load(text_bundle).encoder.width, 2))
+    seal_bundle(folder, text_bundle.manifest.model_copy(update={"portable": "onnx", "files": {}}))
+    return open_bundle(folder)
+
+
+@pytest.mark.parametrize("name", ["text_bundle", "dense_text_bundle", "tree_bundle", "skops_bundle"])
 def test_it_answers_as_the_saved_pipeline_does(name: str, request: pytest.FixtureRequest) -> None:
     bundle = request.getfixturevalue(name)
-    table = learnable.table(100, text=name == "text_bundle", seed=2)
+    table = learnable.table(100, text="text" in name, seed=2)
     pipeline = load_pipeline(bundle.folder / "model.skops")
     prediction = Predictor.load(bundle).predict(columns_of(bundle))
     np.testing.assert_allclose(chances(prediction), pipeline.predict_proba(table), rtol=0, atol=1e-12)
@@ -80,12 +93,34 @@ def test_labels_follow_the_tuned_threshold(tree_bundle: Bundle) -> None:
     assert labels(prediction) == (chances(prediction)[:, 1] >= threshold).astype(int).tolist()
 
 
-def test_many_rows_are_answered_in_chunks_as_few_are(text_bundle: Bundle) -> None:
-    predictor, columns = Predictor.load(text_bundle), columns_of(text_bundle, 10_000)
+@pytest.mark.parametrize("name", ["text_bundle", "dense_text_bundle"])
+def test_many_rows_are_answered_in_chunks_as_few_are(name: str, request: pytest.FixtureRequest) -> None:
+    bundle = request.getfixturevalue(name)
+    predictor, columns = Predictor.load(bundle), columns_of(bundle, 10_000)
     whole = predictor.predict(columns)
     part = predictor.predict({name: values[9_000:9_010] for name, values in columns.items()})
     assert len(whole) == 10_000
     np.testing.assert_allclose(chances(whole)[9_000:9_010], chances(part), rtol=0, atol=1e-14)
+
+
+def test_texts_without_a_known_word_are_answered_as_scikit_learn_does(text_bundle: Bundle) -> None:
+    table = learnable.table(4, text=True, seed=2)
+    place = table.column_names.index("review")
+    odd = table.set_column(place, "review", [[None, "", "unheard of", "great A film great"]])
+    columns = to_columns(odd, text_bundle.project().feature_columns)
+    predictor, pipeline = Predictor.load(text_bundle), load_pipeline(text_bundle.folder / "model.skops")
+    expected = pipeline.predict_proba(odd)
+    np.testing.assert_allclose(chances(predictor.predict(columns)), expected, rtol=0, atol=1e-13)
+    alone = [predictor.scores({name: values[row : row + 1] for name, values in columns.items()}) for row in range(4)]
+    np.testing.assert_allclose(np.concatenate(alone), expected, rtol=0, atol=1e-13)
+
+
+def test_terms_apart_are_a_form_of_its_own_that_older_readers_refuse(text_bundle: Bundle, tmp_path: Path) -> None:
+    assert text_bundle.manifest.portable == "onnx-sparse"
+    text = (text_bundle.folder / MANIFEST).read_text(encoding="utf-8")
+    (tmp_path / MANIFEST).write_text(text.replace('"onnx-sparse"', '"onnx-later"'), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"is not a manifest this version can read: (?s:.*)portable(?s:.*)onnx-later"):
+        open_bundle(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["text_bundle", "tree_bundle"])
@@ -95,8 +130,10 @@ def test_no_rows_have_no_answers(name: str, request: pytest.FixtureRequest) -> N
     assert len(Predictor.load(bundle).predict(none)) == 0
 
 
-def test_the_fast_path_is_the_same_path(tree_bundle: Bundle) -> None:
-    predictor, columns = Predictor.load(tree_bundle), columns_of(tree_bundle)
+@pytest.mark.parametrize("name", ["text_bundle", "dense_text_bundle", "tree_bundle"])
+def test_the_fast_path_is_the_same_path(name: str, request: pytest.FixtureRequest) -> None:
+    bundle = request.getfixturevalue(name)
+    predictor, columns = Predictor.load(bundle), columns_of(bundle)
     fast = predictor.answer(predictor.run(predictor.matrix(columns)))
     np.testing.assert_array_equal(chances(fast), chances(predictor.predict(columns)))
 

@@ -57,7 +57,7 @@ def test_weights_are_scikit_learns_on_hostile_texts(ngrams: tuple[int, int], sub
     np.testing.assert_allclose(dense(ours, unseen), vectorizer.transform(unseen).toarray(), rtol=0, atol=1e-15)
 
 
-WORDS = st.text(alphabet="ab'\u00e9 -_1\u0301\U0001f600\n\u0130\u01c5\u4e2d.", max_size=30)
+WORDS = st.text(alphabet="abA'\u00e9\u00ff -_1\x00\u0301\U0001f600\n\u0130\u01c5\u4e2d.", max_size=30)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=8), st.sampled_from([(1, 1), (1, 2), (2, 3)]), st.integers(1, 2))
@@ -108,3 +108,23 @@ def test_texts_together_weigh_bit_for_bit_what_each_weighs_alone(ngrams: tuple[i
     vocabulary = fit_vocabulary("review", objects(texts), TextFeatures(ngrams=ngrams, min_count=1, max_features=40))
     alone = np.concatenate([dense(vocabulary, [text]) for text in texts])
     np.testing.assert_array_equal(dense(vocabulary, texts), alone)
+
+
+@given(st.lists(st.none() | WORDS | st.sampled_from(CORPUS), max_size=8), st.sampled_from([(1, 1), (1, 2), (2, 3)]))
+@settings(max_examples=150, deadline=None)
+def test_any_texts_together_have_the_terms_that_each_has_alone(
+    texts: list[str | None], ngrams: tuple[int, int]
+) -> None:
+    known = [*CORPUS, "a\u00ff \u00ff\u00ff 1a_ b1 \u00e9a aa bb ab ba A\u00e9"]
+    vocabulary = fit_vocabulary("review", objects(known), TextFeatures(ngrams=ngrams, min_count=1))
+    rows, places, _ = vocabulary.weigh([None, *texts])  # one more, so that they are never one text
+    for row, text in enumerate(texts, 1):
+        alone = vocabulary.weigh([text])[1]
+        assert places[rows == row].tolist() == alone.tolist()
+    assert (np.diff(rows) >= 0).all()
+
+
+def test_a_term_does_not_reach_from_one_text_into_the_next() -> None:
+    vocabulary = fit_vocabulary("review", objects(["good film"]), TextFeatures(ngrams=(2, 2), min_count=1))
+    assert not dense(vocabulary, ["good", "film", "good a", "A film"]).any()
+    assert dense(vocabulary, ["good", "good a FILM"])[1, 0] == 1  # words of one character are none, as in scikit-learn
