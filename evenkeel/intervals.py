@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evenkeel.certificate import Interval
-from evenkeel.metrics import Scorer
+from evenkeel.metrics.scorer import Scorer
 from evenkeel.prediction import FloatArray
 
 _BLOCK = 1 << 18

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from evenkeel.errors import ModelError
-from evenkeel.metrics import Metric
+from evenkeel.metrics.metric import Metric
 
 
 class Trial(BaseModel):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evenkeel.metrics import Truth
+from evenkeel.metrics.scorer import Truth
 from evenkeel.prediction import Prediction, estimate
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evenkeel.metrics import Truth
+from evenkeel.metrics.scorer import Truth
 from evenkeel.prediction import FloatArray, Prediction
 
 _BINS = 10

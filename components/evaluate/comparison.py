@@ -8,7 +8,9 @@ import numpy as np
 from evenkeel.certificate import Interval
 from evenkeel.config.gates import Gates
 from evenkeel.intervals import Clusters, interval, one_sided, resample
-from evenkeel.metrics import Metric, Truth, prepare
+from evenkeel.metrics import prepare
+from evenkeel.metrics.metric import Metric
+from evenkeel.metrics.scorer import Truth
 from evenkeel.prediction import FloatArray, Prediction
 
 CANDIDATE, CHAMPION, BASELINE = "candidate", "champion", "baseline"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evenkeel.metrics import Truth, confusion
+from evenkeel.metrics.confusion import confusion
+from evenkeel.metrics.scorer import Truth
 from evenkeel.prediction import FloatArray, Prediction
 
 POINTS = 100

@@ -16,7 +16,9 @@ from components.evaluate.slices import SliceScore, score_slices
 from evenkeel.certificate import Interval, Reference
 from evenkeel.config.project import Project
 from evenkeel.intervals import Clusters
-from evenkeel.metrics import Metric, Truth, find_metric, metrics_of
+from evenkeel.metrics import find_metric, metrics_of
+from evenkeel.metrics.metric import Metric
+from evenkeel.metrics.scorer import Truth
 from evenkeel.prediction import Prediction
 from evenkeel.reference import Profiles
 from evenkeel.table import Columns

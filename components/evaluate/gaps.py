@@ -16,7 +16,9 @@ from evenkeel.certificate import Interval
 from evenkeel.config.gates import GapGate
 from evenkeel.config.project import Project
 from evenkeel.intervals import Clusters, one_sided, resample
-from evenkeel.metrics import Metric, Scorer, Truth, find_metric, prepare
+from evenkeel.metrics import find_metric, prepare
+from evenkeel.metrics.metric import Metric
+from evenkeel.metrics.scorer import Scorer, Truth
 from evenkeel.prediction import FloatArray, Prediction
 from evenkeel.table import Columns
 

@@ -19,7 +19,8 @@ from components.evaluate.wording import number, percent, with_interval
 from evenkeel.bundle import Bundle
 from evenkeel.certificate import Certificate, Check, Interval
 from evenkeel.config.project import Project
-from evenkeel.metrics import METRICS, Metric, find_metric
+from evenkeel.metrics import METRICS, find_metric
+from evenkeel.metrics.metric import Metric
 from evenkeel.page import badge, heading, paragraph, render_page, table, verdict
 
 _MOST_REASONS = 5

@@ -14,7 +14,9 @@ from evenkeel.config.gates import Slice
 from evenkeel.config.project import Project
 from evenkeel.errors import ProjectError
 from evenkeel.intervals import Clusters, interval, resample
-from evenkeel.metrics import Metric, Truth, find_metric, metrics_of, prepare, score
+from evenkeel.metrics import find_metric, metrics_of, prepare, score
+from evenkeel.metrics.metric import Metric
+from evenkeel.metrics.scorer import Truth
 from evenkeel.prediction import Prediction
 from evenkeel.table import Columns
 

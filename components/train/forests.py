@@ -12,27 +12,12 @@ import onnx
 from onnx import TensorProto
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-    GradientBoostingClassifier,
-    GradientBoostingRegressor,
-    HistGradientBoostingClassifier,
-    HistGradientBoostingRegressor,
-    RandomForestClassifier,
-    RandomForestRegressor,
-)
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from components.train.graph import INPUT, Graph
 from components.train.trees import Tree, add_ensemble
 from evenkeel.errors import ModelError
+from evenkeel.learning.tree import BOOSTED, FORESTS, HISTOGRAM, SINGLE
 from evenkeel.prediction import FloatArray
-
-_FORESTS = (ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor)
-_TREES = (DecisionTreeClassifier, DecisionTreeRegressor)
-_BOOSTED = (GradientBoostingClassifier, GradientBoostingRegressor)
-_HISTOGRAM = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 
 @dataclass(frozen=True)
@@ -56,12 +41,12 @@ class Forest:
 
 def read_forest(estimator: BaseEstimator) -> Forest | None:
     """The forest in a fitted estimator; None where it is none. Raises ModelError where ONNX cannot hold it."""
-    if isinstance(estimator, _HISTOGRAM):
+    if isinstance(estimator, HISTOGRAM):
         return _read_histogram(estimator)
-    if isinstance(estimator, _BOOSTED):
+    if isinstance(estimator, BOOSTED):
         return _read_boosted(estimator)
-    if isinstance(estimator, (*_FORESTS, *_TREES)):
-        members = [estimator] if isinstance(estimator, _TREES) else estimator.estimators_
+    if isinstance(estimator, (*FORESTS, *SINGLE)):
+        members = [estimator] if isinstance(estimator, SINGLE) else estimator.estimators_
         return _read_votes(members) if is_classifier(estimator) else _read_means(members)
     return None
 

@@ -1,9 +1,6 @@
 """Rollouts as people and pipelines start them: a ``Target`` made of a driver, the rules and a clock."""
 
 import datetime as dt
-import os
-import secrets
-import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,21 +14,15 @@ from evenkeel.rollout.driver import Change, Driver, Problem
 from evenkeel.rollout.history import keep, read
 from evenkeel.rollout.journal import LONGEST, Decision, Journal, Order, Rollout
 from evenkeel.rollout.judge import Judge
+from evenkeel.rollout.lease import Lease, myself, require_silence
 from evenkeel.rollout.machine import Machine
 from evenkeel.rollout.publish import announce, described, project_of, publish, withdraw
 from evenkeel.signature import require_signature
 from evenkeel.targets.status import Status
 
-LEASE_SECONDS = 120.0
-"""Who was not seen for so long is taken for dead, and another may go on with the rollout."""
-
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-def _myself() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 def _say(line: str) -> None:
@@ -57,7 +48,7 @@ class Stepped:
     """Of the servers, for the smoke test."""
     verify_keys: Path | None = None
     """Public keys; where given, only what one of them signed is rolled out."""
-    me: str = field(default_factory=_myself)
+    me: str = field(default_factory=myself)
 
     def apply(self, project: Project, bundle: Bundle, version: str, reason: str = "") -> Status:
         """Roll this version out to the end. What is served already: nothing happens; what is under way: goes on.
@@ -171,7 +162,7 @@ class Stepped:
         """Stop serving the project; its history stays. Raises ConflictError while somebody rolls it out."""
         journal = self.driver.read(project)
         rollout = journal.rollout
-        if rollout is not None and not rollout.ended and self._is_driven(rollout):
+        if rollout is not None and not rollout.ended and self._lease.is_anothers(rollout):
             raise ConflictError(f"{rollout.told} by {rollout.driver}: roll it back first")
         keep(self._folder(project), journal.history)
         if (after := journal.deleted(self.now())) is not journal:
@@ -182,7 +173,7 @@ class Stepped:
     def _ordered(self, project: str, rollout: Rollout, order: Order) -> Status:
         """Give the order, and carry it out here where nobody else drives the rollout."""
         self.order(project, order)
-        if self._is_driven(rollout):
+        if self._lease.is_anothers(rollout):
             self.tell(f"{rollout.told} by {rollout.driver}, which will {order} it at its next look")
             return self.driver.status(project)
         try:
@@ -227,10 +218,10 @@ class Stepped:
             if rollout is None or rollout.ended:
                 self._remember(project.name, journal)
                 return self._ended(project.name, rollout)
-            if self._is_driven(rollout):
+            if self._lease.is_anothers(rollout):
                 self._outlive(project.name, rollout)
                 continue
-            after = machine.advance(self._anew(journal, rollout))
+            after = machine.advance(journal.model_copy(update={"rollout": self._lease.taken(rollout)}))
             if after.message != told:
                 told = after.message
                 self.tell(f"  {after.at}: {told}")
@@ -240,15 +231,9 @@ class Stepped:
             self._require_patience(after)
             self.sleep(self.interval)
 
-    def _anew(self, journal: Journal, rollout: Rollout) -> Journal:
-        """The journal as who takes over sees it: what nobody watched meanwhile, neither bakes nor is late."""
-        if rollout.driver == self.me:
-            return journal
-        return journal.model_copy(update={"rollout": rollout.model_copy(update={"since": self.now()})})
-
     def _kept(self, project: str, journal: Journal, after: Rollout) -> bool:
         """Whether the look was written; not where somebody wrote meanwhile, as who gives an order does."""
-        after = after.model_copy(update={"driver": self.me, "seen": self.now()})
+        after = self._lease.renewed(after)
         kept = journal.model_copy(update={"rollout": after})
         if after.phase == "promoted":
             announce(after.release, self.bundles)
@@ -279,11 +264,9 @@ class Stepped:
             )
         return status
 
-    def _is_driven(self, rollout: Rollout) -> bool:
-        """Whether somebody else is at it."""
-        if rollout.driver == self.me or rollout.seen is None:
-            return False
-        return (self.now() - rollout.seen).total_seconds() < LEASE_SECONDS
+    @property
+    def _lease(self) -> Lease:
+        return Lease(self.me, self.now)
 
     def _outlive(self, project: str, rollout: Rollout) -> None:
         """Wait until who drives it is taken for dead, as a box does that is tried again after a kill.
@@ -291,16 +274,12 @@ class Stepped:
         Raises ConflictError as soon as that one gives a sign of life.
         """
         self.tell(f"{rollout.told} by {rollout.driver}: waiting whether that one lives")
-        while self._is_driven(rollout):
+        while self._lease.is_anothers(rollout):
             self.sleep(self.interval)
             there = self.driver.read(project).rollout
             if there is None or there.ended:
                 return
-            if (there.driver, there.seen) != (rollout.driver, rollout.seen):
-                raise ConflictError(
-                    f"{there.told} by {there.driver}, which lives: one process drives a rollout. Follow it with"
-                    f" `status`; `promote`, `rollback` and `hold` are obeyed there"
-                )
+            require_silence(rollout, there)
 
     def _require_patience(self, rollout: Rollout) -> None:
         bake = rollout.steps[rollout.step].bake_minutes * 60 if rollout.phase == "stepping" else 0.0

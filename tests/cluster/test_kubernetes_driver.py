@@ -1,6 +1,5 @@
 """The life of a project on plain Kubernetes: a real API server, the role of manifests/, real servers, real weights."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +9,11 @@ from evenkeel.errors import ConflictError, RolloutError
 from evenkeel.rollout.journal import Journal
 from evenkeel.rollout.publish import publish
 from tests.cluster.field import Field
-from tests.cluster.killed import KilledError, dying_after
+from tests.cluster.killed import followed_kills
 from tests.cluster.kubelet import APPS, GATEWAYS, MERGE
 from tests.cluster.rollouts import bucket, machines, make_field, s3_endpoint
 
 __all__ = ["bucket", "machines", "make_field", "s3_endpoint"]
-
 HOST = "people.evenkeel.localhost"
 OWNED = "deployments,services,horizontalpodautoscalers,poddisruptionbudgets,httproutes,ingresses,configmaps"
 PULLING = {"state": {"waiting": {"reason": "InvalidImageName", "message": "couldn't parse image name"}}}
@@ -29,6 +27,10 @@ def field(make_field: Callable[[str], Field]) -> Field:
 def route(field: Field) -> dict[str, Any]:
     found: dict[str, Any] = field.kubelet.api.get(field.kubelet.path(GATEWAYS, "httproutes", "people")).json()
     return found
+
+
+def replicas(field: Field) -> dict[str, int]:
+    return {each["metadata"]["name"]: each["spec"]["replicas"] for each in field.kubelet.every(APPS, "deployments")}
 
 
 def annotate(field: Field, order: str) -> None:
@@ -81,13 +83,11 @@ def test_the_second_version_gets_traffic_in_steps_that_are_real(field: Field) ->
 def test_what_was_served_before_rests_and_what_was_before_that_goes(field: Field) -> None:
     field.steps = ()
     field.roll_out("1", "2", "3")
-    replicas = {each["metadata"]["name"]: each["spec"]["replicas"] for each in field.kubelet.every(APPS, "deployments")}
-    assert replicas == {"people-v2": 0, "people-v3": 1}
+    assert replicas(field) == {"people-v2": 0, "people-v3": 1}
     assert not {name for name in field.names(OWNED) if "people-v1" in name}
     field.process().rollback("people", "worse than told")
     assert field.served() == ("2", None, 0)
-    replicas = {each["metadata"]["name"]: each["spec"]["replicas"] for each in field.kubelet.every(APPS, "deployments")}
-    assert replicas == {"people-v2": 1, "people-v3": 0}
+    assert replicas(field) == {"people-v2": 1, "people-v3": 0}
     assert [line.action for line in field.process().history("people")] == ["promoted"] * 3 + ["rolled back"]
 
 
@@ -256,60 +256,9 @@ def test_a_route_of_somebody_else_is_left_alone(field: Field) -> None:
 
 
 def test_whoever_is_killed_after_any_write_is_followed_by_another(field: Field) -> None:
-    field.steps = ({"traffic": 50, "bake_minutes": 0, "checks": ["errors"]},)
-    field.roll_out("1")
-    killed = 0
-    while True:
-        try:
-            doomed = field.process(f"me-{killed}", field.driver(dying_after(killed + 1)))
-            doomed.apply(field.project, field.bundle("2"), "2")
-            break
-        except KilledError:
-            killed += 1
-        field.process(f"next-{killed}").apply(field.project, field.bundle("2"), "2")
-        assert field.served() == ("2", None, 0)
-        names = {
-            each["metadata"]["name"]: each["spec"]["replicas"] for each in field.kubelet.every(APPS, "deployments")
-        }
-        assert names["people-v2"] == 1
-        field.process().rollback("people", "for the next round")
-        assert field.served() == ("1", None, 0)
-    assert killed > 10
-
-
-def test_everything_that_is_missing_is_told_at_once(field: Field) -> None:
-    field.changes |= {
-        "bundles": "/shared/bundles",
-        "serving_image": "evenkeel-serving:latest",
-        "prometheus": None,
-        "gateway": f"{field.kubelet.namespace}-gateway/elsewhere",
-    }
-    field.steps = ({"traffic": 10, "checks": ["disagreement"]},)
-    field.server.kubectl("delete", "serviceaccount", "evenkeel-server", "-n", field.kubelet.namespace)
-    found = field.driver().preflight(field.project, field.bundle("1"), "1")
-    assert {problem.code for problem in found if problem.blocking} == {
-        "E-K8S-BUNDLES",
-        "E-K8S-PROMETHEUS",
-        "E-K8S-ACCOUNT",
-    }
-    warnings = {problem.code: problem.message for problem in found if not problem.blocking}
-    assert set(warnings) == {"W-K8S-IMAGE", "W-K8S-LEDGER", "W-K8S-FORBIDDEN"}
-    assert 'cannot get resource "gateways"' in warnings["W-K8S-FORBIDDEN"]
-    assert f"system:serviceaccount:{field.kubelet.namespace}:deploy-kubernetes" in warnings["W-K8S-FORBIDDEN"]
-
-
-def test_a_gateway_without_an_address_and_a_name_that_is_too_long_are_told(field: Field) -> None:
-    field.changes["gateway_url"] = None
-    project = field.project.model_copy(update={"name": "p" * 47})
-    codes = [each.code for each in field.driver().preflight(project, field.bundle("1"), "1") if each.blocking]
-    assert codes == ["E-K8S-NAME", "E-K8S-GATEWAY-URL"]
-
-
-def test_a_gateway_that_is_not_programmed_is_told(field: Field) -> None:
-    path = f"{GATEWAYS}/namespaces/{field.kubelet.namespace}-gateway/gateways/evenkeel/status"
-    field.kubelet.api.patch(path, json={"status": {"conditions": []}}, headers=MERGE).raise_for_status()
-    codes = [each.code for each in field.driver().preflight(field.project, field.bundle("1"), "1") if each.blocking]
-    assert codes == ["E-K8S-GATEWAY-DOWN"]
+    running = [replicas(field)["people-v2"] for _ in followed_kills(field)]
+    assert len(running) > 10
+    assert set(running) == {1}
 
 
 def test_the_load_balancers_ingress_is_one_that_the_server_takes(field: Field) -> None:
@@ -330,44 +279,3 @@ def test_the_load_balancers_ingress_is_one_that_the_server_takes(field: Field) -
     assert driver.read("people").order == "hold"
     driver.delete("people")
     assert not {name for name in field.names(OWNED) if "people" in name}
-
-
-def test_a_namespace_that_is_not_there_is_told_by_the_dry_run(field: Field) -> None:
-    field.changes["namespace"] = "nowhere"
-    field.kubeconfig = str(field.server.kubeconfig)
-    found = field.driver().preflight(field.project, field.bundle("1"), "1")
-    told = [problem.message for problem in found if problem.code == "E-K8S-REFUSED"]
-    assert told
-    assert all('namespaces "nowhere" not found; create it' in each for each in told)
-
-
-def test_a_quota_speaks_up_before_anything_is_written(field: Field) -> None:
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "none", "namespace": field.kubelet.namespace},
-        "spec": {"hard": {"count/deployments.apps": "0"}},
-    }
-    field.server.apply(quota)
-    path = field.kubelet.path("/api/v1", "resourcequotas", "none", "status")
-    status = {"hard": {"count/deployments.apps": "0"}, "used": {"count/deployments.apps": "0"}}
-    field.kubelet.api.patch(path, json={"status": status}, headers=MERGE).raise_for_status()
-    found = field.driver().preflight(field.project, field.bundle("1"), "1")
-    (refused,) = [problem for problem in found if problem.code == "E-K8S-REFUSED"]
-    assert "exceeded quota: none" in refused.message
-    assert not field.names("deployments")
-
-
-def test_nobody_at_home_is_one_problem(field: Field) -> None:
-    broken = json.loads(field.server.kubeconfig.read_text())
-    broken["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
-    place = field.folder / "broken"
-    place.write_text(json.dumps(broken))
-    field.kubeconfig = str(place)
-    found = field.driver().preflight(field.project, field.bundle("1"), "1")
-    assert [problem.code for problem in found if problem.blocking] == ["E-K8S-UNREACHABLE"]
-
-
-def test_a_verb_that_no_role_allows_is_refused_before_it_is_asked(field: Field) -> None:
-    with pytest.raises(ValueError, match="delete Pod: not in CALLS"):
-        field.driver().cluster.delete("Pod", "people")

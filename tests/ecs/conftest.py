@@ -21,7 +21,9 @@ from evenkeel.rollout.run import Stepped
 from evenkeel.settings import Settings, read_settings
 from evenkeel.targets.ecs.driver import EcsDriver
 from evenkeel.targets.ecs.stack import Stack, read_stack
-from tests.ecs.ecs_simulator import REGION, EcsSimulator, SimulatedAws
+from tests.ecs.deployment import REGION
+from tests.ecs.ecs_simulator import EcsSimulator, SimulatedAws
+from tests.ecs.fleet import Fleet
 from tests.ecs.load_balancer import LoadBalancer
 from tests.ecs.watched_door import WatchedDoor
 from tests.evenkeel.toy_bundle import certify, toy_manifest, toy_project
@@ -84,6 +86,10 @@ class World:
         return self.aws.ecs
 
     @property
+    def fleet(self) -> Fleet:
+        return self.aws.fleet
+
+    @property
     def service(self) -> str:
         return f"evenkeel-{self.name}"
 
@@ -126,9 +132,9 @@ class World:
 
     def version(self) -> str:
         """What everybody is answered by now."""
-        shares = self.ecs.shares(self.stack.listener_rule)
+        shares = self.fleet.shares(self.stack.listener_rule)
         group = max(shares, key=lambda each: shares[each])
-        return self.ecs.environment(self.ecs.groups[group])["EVENKEEL_MODEL_VERSION"]
+        return self.fleet.environment(self.fleet.groups[group])["EVENKEEL_MODEL_VERSION"]
 
     def revisions(self) -> int:
         """How many task definitions were ever registered."""
@@ -175,7 +181,7 @@ def door(simulated: SimulatedAws) -> WatchedDoor:
 
 @pytest.fixture(scope="session")
 def balancer(simulated: SimulatedAws) -> Iterator[LoadBalancer]:
-    balancer = LoadBalancer(simulated.ecs)
+    balancer = LoadBalancer(simulated.fleet)
     yield balancer
     balancer.stop()
 
@@ -225,7 +231,7 @@ def world(
 ) -> World:
     """The stack with nothing served in it."""
     balancer.reset(outputs["ListenerRule"])
-    aws.ecs.weigh(outputs["ListenerRule"], {outputs["TargetGroup"]: 100, outputs["AlternateTargetGroup"]: 0})
+    aws.fleet.weigh(outputs["ListenerRule"], {outputs["TargetGroup"]: 100, outputs["AlternateTargetGroup"]: 0})
     place = f"s3://{BUCKET}/{uuid.uuid4().hex}"
     for key, value in {
         "EVENKEEL_HOME": str(tmp_path / "home"),

@@ -9,7 +9,7 @@ from typing import Any
 from evenkeel.bundle import SAMPLES
 from evenkeel.release import Release
 from evenkeel.storage import read_bytes
-from tests.ecs.ecs_simulator import EcsSimulator
+from tests.ecs.fleet import Fleet
 
 Rows = list[dict[str, Any]]
 Answer = Callable[[str, Rows], dict[str, Any] | None]
@@ -18,8 +18,8 @@ Answer = Callable[[str, Rows], dict[str, Any] | None]
 class LoadBalancer:
     """Leads each request to a version, as the weights say."""
 
-    def __init__(self, ecs: EcsSimulator) -> None:
-        self._ecs = ecs
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self._rule = ""
         self._asked = 0
         self._servers_answer: Answer = self._recorded
@@ -53,21 +53,21 @@ class LoadBalancer:
         """Of 100 requests in a row each group gets its weight."""
         self._asked += 1
         at = self._asked * 61 % 100
-        for group, weight in self._ecs.shares(self._rule).items():
+        for group, weight in self._fleet.shares(self._rule).items():
             if at < weight:
-                return self._answer(self._ecs.groups.get(group), rows)
+                return self._answer(self._fleet.groups.get(group), rows)
             at -= weight
         return None
 
     def _test(self, rows: Rows) -> dict[str, Any] | None:
-        deployments = [each for service in self._ecs.services.values() for each in service.deployments]
+        deployments = [each for service in self._fleet.services.values() for each in service.deployments]
         return self._answer(deployments[-1].target if deployments else None, rows)
 
     def _answer(self, definition: str | None, rows: Rows) -> dict[str, Any] | None:
         return None if definition is None else self._servers_answer(definition, rows)
 
     def _recorded(self, definition: str, rows: Rows) -> dict[str, Any]:
-        record = self._ecs.environment(definition)["EVENKEEL_RELEASE_RECORD"]
+        record = self._fleet.environment(definition)["EVENKEEL_RELEASE_RECORD"]
         release = Release.model_validate_json(read_bytes(record))
         samples = json.loads(read_bytes(f"{release.bundle}/{SAMPLES}"))
         known = {json.dumps(sample["features"]): sample["answer"]["value"] for sample in samples}

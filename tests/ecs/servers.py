@@ -7,22 +7,22 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.ecs.ecs_simulator import EcsSimulator
+from tests.ecs.fleet import Fleet
 from tests.serving.running import Running, start
 
 
 class Servers:
     """One process per task definition, started when it is first asked."""
 
-    def __init__(self, ecs: EcsSimulator, folder: Path) -> None:
-        self._ecs = ecs
+    def __init__(self, fleet: Fleet, folder: Path) -> None:
+        self._fleet = fleet
         self._folder = folder
         self._running: dict[str, Running] = {}
 
     def answer(self, definition: str, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
         """What the server of this definition says to the rows; None where it says no."""
         if definition not in self._running:
-            self._running[definition] = serve(self._ecs.server(definition), self._folder)
+            self._running[definition] = serve(self._fleet.server(definition), self._folder)
         answer = httpx.post(f"{self._running[definition].url}/predict", json={"rows": rows})
         return dict(answer.json()) if answer.status_code == 200 else None
 

@@ -35,7 +35,7 @@ def test_without_a_yes_nothing_goes(served: World, monkeypatch: pytest.MonkeyPat
 
 def test_with_a_yes_all_of_it_goes_in_an_order_that_works(served: World, capsys: Captured) -> None:
     assert main(["destroy", served.name, "--yes"]) == 0
-    assert served.ecs.services[served.service].status == "INACTIVE"
+    assert served.fleet.services[served.service].status == "INACTIVE"
     targets = boto3.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="ecs")
     assert targets["ScalableTargets"] == []
     history = served.target().history(served.name)
@@ -46,7 +46,7 @@ def test_with_a_yes_all_of_it_goes_in_an_order_that_works(served: World, capsys:
 
 def test_what_is_not_tagged_stays(served: World) -> None:
     client = boto3.client("ecs")
-    definition = served.ecs.services[served.service].definition
+    definition = served.fleet.services[served.service].definition
     client.untag_resource(resourceArn=definition, tagKeys=["managed-by"])
     assert main(["destroy", served.name, "--yes"]) == 0
     left = client.list_task_definitions(familyPrefix=served.service, status="ACTIVE")["taskDefinitionArns"]

@@ -24,7 +24,7 @@ def served(world: World) -> World:
 
 @pytest.mark.parametrize("pauses", [True, False])
 def test_the_first_release_is_served(world: World, pauses: bool) -> None:
-    world.ecs.first_pauses = pauses
+    world.fleet.first_pauses = pauses
     status = world.deploy("1")
     assert (status.current.version, status.candidate, status.ready) == ("1", None, True)
     assert world.version() == "1"
@@ -77,7 +77,7 @@ def test_wrong_answers_never_get_traffic(served: World) -> None:
 
 def test_a_bad_image_trips_the_circuit_breaker(served: World) -> None:
     bad = push_image(f"evenkeel-{served.name}", "bad")
-    served.ecs.break_image(bad, "Task failed container health checks")
+    served.fleet.break_image(bad, "Task failed container health checks")
     with pytest.raises(RolloutError, match=r"(?s)version 2 was dropped.*E-ECS-HEALTH.*failed container health checks"):
         served.deploy("2", [], serving_image=bad)
     assert served.target().status(served.name).current.version == "1"  # type: ignore[union-attr]
@@ -86,7 +86,7 @@ def test_a_bad_image_trips_the_circuit_breaker(served: World) -> None:
 
 def test_what_cannot_be_pulled_is_dropped_at_once(served: World) -> None:
     bad = push_image(f"evenkeel-{served.name}", "bad")
-    served.ecs.break_image(bad, "CannotPullContainerError: pull image manifest has been retried 5 time(s): not found")
+    served.fleet.break_image(bad, "CannotPullContainerError: pull image manifest has been retried 5 time(s): not found")
     with pytest.raises(RolloutError, match=r"E-ECS-PULL\] tasks that stopped: [12], the last.*check the digest"):
         served.deploy("2", serving_image=bad)
     assert served.version() == "1"
@@ -94,11 +94,13 @@ def test_what_cannot_be_pulled_is_dropped_at_once(served: World) -> None:
 
 def test_a_first_release_that_fails_leaves_nothing(world: World) -> None:
     image = str(world.settings.serving_image)
-    world.ecs.break_image(image, "Essential container in task exited", reason="OutOfMemoryError: killed", exitCode=137)
+    world.fleet.break_image(
+        image, "Essential container in task exited", reason="OutOfMemoryError: killed", exitCode=137
+    )
     with pytest.raises(RolloutError, match=r"E-ECS-MEMORY.*nothing is served"):
         world.deploy("1")
-    assert world.ecs.services[world.service].status == "INACTIVE"
-    world.ecs.broken.clear()
+    assert world.fleet.services[world.service].status == "INACTIVE"
+    world.fleet.broken.clear()
     world.deploy("2")
     assert world.version() == "2"
 
@@ -106,7 +108,7 @@ def test_a_first_release_that_fails_leaves_nothing(world: World) -> None:
 def test_an_alarm_of_the_stack_sends_it_back(served: World) -> None:
     served.judge.verdicts[10] = "unknown"
     _until(served, lambda: served.judge.asked.count(10) > 0)
-    served.ecs.alarm(served.service)
+    served.fleet.alarm(served.service)
     with pytest.raises(RolloutError, match=r"E-ECS-ROLLED-BACK.*alarm evenkeel-errors is in state ALARM"):
         served.deploy("2")
     assert served.version() == "1"
@@ -125,7 +127,7 @@ def test_who_comes_after_a_killed_process_goes_on(served: World) -> None:
 
 
 def test_a_deployment_that_is_not_listed_yet_is_waited_for(served: World) -> None:
-    served.ecs.lag = 6
+    served.fleet.lag = 6
     served.deploy("2")
     assert (served.version(), served.ecs.requests.count("UpdateService"), served.revisions()) == ("2", 1, 2)
 
@@ -152,13 +154,13 @@ def test_rolling_back_returns_to_what_ran_and_not_to_what_failed(served: World) 
     served.judge.verdicts[10] = "fail"
     with pytest.raises(RolloutError, match="version 3 was dropped"):
         served.deploy("3")
-    first = served.ecs.services[served.service].deployments[0].target
+    first = served.fleet.services[served.service].deployments[0].target
     newer = push_image(f"evenkeel-{served.name}", "newer")
     status = served.target(serving_image=newer).rollback(served.name, "complaints")
     assert status.current is not None
     assert status.current.version == "1"
     assert served.version() == "1"
-    assert served.ecs.services[served.service].definition == first, "the revision that ran, with the image that ran"
+    assert served.fleet.services[served.service].definition == first, "the revision that ran, with the image that ran"
     assert served.revisions() == 3
 
 
@@ -176,7 +178,7 @@ def test_two_at_once_are_refused(served: World) -> None:
 def test_traffic_that_somebody_else_moved_is_no_promotion(served: World) -> None:
     served.judge.verdicts[10] = "unknown"
     _until(served, lambda: served.judge.asked.count(10) > 2)
-    served.ecs.continue_by_hand(served.service)
+    served.fleet.continue_by_hand(served.service)
     with pytest.raises(RolloutError, match="asked for 10 % of the traffic, the place says 100 %"):
         served.deploy("2")
     assert served.version() == "1"
@@ -184,7 +186,7 @@ def test_traffic_that_somebody_else_moved_is_no_promotion(served: World) -> None
 
 def test_deleting_takes_what_is_ours_and_leaves_the_stack(served: World) -> None:
     served.target().delete(served.name)
-    assert served.ecs.services[served.service].status == "INACTIVE"
+    assert served.fleet.services[served.service].status == "INACTIVE"
     family = boto3.client("ecs").list_task_definitions(familyPrefix=served.service, status="ACTIVE")
     assert family["taskDefinitionArns"] == []
     assert served.target().driver.read(served.name).rollout is None
@@ -193,10 +195,10 @@ def test_deleting_takes_what_is_ours_and_leaves_the_stack(served: World) -> None
 
 
 def test_a_stranger_of_the_same_name_is_not_deleted(served: World) -> None:
-    served.ecs.services[served.service].request["tags"] = [{"key": "managed-by", "value": "terraform"}]
+    served.fleet.services[served.service].request["tags"] = [{"key": "managed-by", "value": "terraform"}]
     with pytest.raises(RolloutError, match="is not tagged managed-by=evenkeel"):
         served.target().delete(served.name)
-    assert served.ecs.services[served.service].status == "ACTIVE"
+    assert served.fleet.services[served.service].status == "ACTIVE"
 
 
 def _until(world: World, seen: Any) -> None:

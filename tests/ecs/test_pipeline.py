@@ -96,7 +96,7 @@ def settings(
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    servers = Servers(aws.ecs, tmp_path)
+    servers = Servers(aws.fleet, tmp_path)
     balancer.reset(stack["ListenerRule"], servers.answer)
     yield Settings(home=tmp_path / ".evenkeel", workspace=tmp_path, ledger=f"{place}/ledger")
     servers.stop()
@@ -111,8 +111,8 @@ def test_from_data_to_ecs_and_back_from_a_canary_that_fails(settings: Settings, 
     first = run(settings.workspace)
     assert first.returncode == 0, first.stdout + first.stderr
     assert re.search(r"(?m)^  deploy-ecs +[\d.]+ s  ok", first.stdout), first.stdout
-    service = aws.ecs.services["evenkeel-tumours"]
-    assert aws.ecs.environment(service.definition)["EVENKEEL_MODEL_VERSION"] == "1"
+    service = aws.fleet.services["evenkeel-tumours"]
+    assert aws.fleet.environment(service.definition)["EVENKEEL_MODEL_VERSION"] == "1"
 
     conf = settings.workspace / "conf" / "tumours.yaml"
     conf.write_text(conf.read_text().replace("C: 1.0", "C: 1.1"))
@@ -120,6 +120,6 @@ def test_from_data_to_ecs_and_back_from_a_canary_that_fails(settings: Settings, 
     assert second.returncode != 0
     assert "was dropped: at 10 %: errors: 0.5, at most 0.01, of 100 samples" in second.stdout + second.stderr
     assert "Traceback" not in second.stderr
-    assert aws.ecs.environment(service.definition)["EVENKEEL_MODEL_VERSION"] == "1"
+    assert aws.fleet.environment(service.definition)["EVENKEEL_MODEL_VERSION"] == "1"
     assert champion_version(settings, "tumours") == "1"
     assert service.deployments[-1].status == "ROLLBACK_SUCCESSFUL"

@@ -11,7 +11,7 @@ from evenkeel.rollout.driver import Problem
 from evenkeel.targets.ecs.place import Place
 from evenkeel.targets.ecs.preflight import find_problems
 from tests.ecs.conftest import CANARY, World, push_image
-from tests.ecs.ecs_simulator import REGION
+from tests.ecs.deployment import REGION
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..CloudWatch..Alarm")
 
@@ -134,7 +134,7 @@ def test_what_else_is_missing(world: World) -> None:
 
 def test_a_service_of_somebody_else_and_one_that_is_busy(world: World) -> None:
     world.deploy("1")
-    service = world.ecs.services[world.service]
+    service = world.fleet.services[world.service]
     service.request["tags"] = []
     bad = push_image(f"evenkeel-{world.name}", "by-hand")
     definition = boto3.client("ecs").describe_task_definition(taskDefinition=service.definition)["taskDefinition"]
@@ -148,7 +148,7 @@ def test_a_service_of_somebody_else_and_one_that_is_busy(world: World) -> None:
 
 def test_a_service_that_is_being_deleted(world: World) -> None:
     world.deploy("1")
-    world.ecs.services[world.service].status = "DRAINING"
+    world.fleet.services[world.service].status = "DRAINING"
     assert codes(problems(world), blocking=True) == ["E-ECS-DRAINING"]
 
 

@@ -72,7 +72,7 @@ def test_rolling_waits_nowhere() -> None:
 )
 def test_the_simulator_refuses_what_aws_refuses(world: World, changes: dict[str, Any], told: str) -> None:
     world.deploy("1")
-    configuration = {**world.ecs.services[world.service].request["deploymentConfiguration"], **changes}
+    configuration = {**world.fleet.services[world.service].request["deploymentConfiguration"], **changes}
     with pytest.raises(ClientError, match=told):
         boto3.client("ecs").update_service(
             cluster=world.stack.cluster, service=world.service, deploymentConfiguration=configuration

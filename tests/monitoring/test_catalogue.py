@@ -27,9 +27,11 @@ def of(source: str) -> dict[str, Entry]:
 def test_the_catalogue_is_what_the_server_exports() -> None:
     registry = CollectorRegistry()
     metrics = Metrics(registry)
+    metrics.tally.of("visits", "1").answered(200, 0.1)
     families = exported(registry)
     assert set(families) == set(of("server"))
     labels = {m._name: tuple(m._labelnames) for m in vars(metrics).values() if hasattr(m, "_labelnames")}
+    labels |= {m.name: tuple(m.samples[-1].labels) for m in metrics.tally.collect()}
     for name, entry in of("server").items():
         family = families[name]
         assert (family.type, labels[family.name], family.documentation) == entry[1:], name

@@ -36,6 +36,7 @@ from tests.serving.bundles import make_bundle, make_project
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # Evidently's import uses numpy.core
+    warnings.simplefilter("ignore", SyntaxWarning)  # from Python 3.12 on: a docstring of it has a false escape
     from evidently import DataDefinition, Dataset
     from evidently.core.report import Snapshot
     from evidently.presets import DataSummaryPreset

@@ -160,9 +160,10 @@ def test_jenkins_asks_only_when_it_is_to_roll_out() -> None:
 
 
 @pytest.mark.parametrize(("recipe", "code"), [("true", 0), ("exit 1", 1), ("exit 3", 3), ("exit 4", 4)])
-def test_the_exit_code_of_a_recipe_is_not_lost(tmp_path: Path, recipe: str, code: int) -> None:
+@pytest.mark.parametrize("level", ["0", "1"])  # itself started by make: another prefix
+def test_the_exit_code_of_a_recipe_is_not_lost(tmp_path: Path, level: str, recipe: str, code: int) -> None:
     (tmp_path / "Makefile").write_text(f"step:\n\t@echo said; echo told >&2; {recipe}\n")
-    done = run(REPOSITORY / "tools" / "make", "-C", str(tmp_path), "--no-print-directory", "step")
+    done = run(REPOSITORY / "tools" / "make", "-C", str(tmp_path), "--no-print-directory", "step", MAKELEVEL=level)
     assert done.returncode == code
     assert done.stdout == "said\n"
     assert done.stderr.startswith("told\n")

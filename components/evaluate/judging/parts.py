@@ -10,7 +10,8 @@ from components.evaluate.slices import SliceScore
 from components.evaluate.wording import number, percent, with_interval
 from evenkeel.certificate import Check
 from evenkeel.config.project import Project
-from evenkeel.metrics import Metric, find_metric
+from evenkeel.metrics import find_metric
+from evenkeel.metrics.metric import Metric
 
 
 def slices(evidence: Evidence, project: Project) -> Iterator[Check]:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from evenkeel.config.project import Project
 from evenkeel.errors import ModelError
 from evenkeel.intervals import Clusters
-from evenkeel.metrics import Truth, score
+from evenkeel.metrics import score
+from evenkeel.metrics.scorer import Truth
 from evenkeel.prediction import classify, estimate
 from evenkeel.table import to_columns
 

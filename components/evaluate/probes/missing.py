@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from components.evaluate.cost import Predict
 from components.evaluate.probes.sample import some_rows
 from evenkeel.config.project import Project
-from evenkeel.metrics import Truth, find_metric, score
+from evenkeel.metrics import find_metric, score
+from evenkeel.metrics.scorer import Truth
 from evenkeel.table import Columns
 
 _TRUTH = ""

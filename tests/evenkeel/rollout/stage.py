@@ -173,6 +173,11 @@ class Stage:
         return found
 
     @property
+    def record(self) -> Release:
+        """What watchers are told is current."""
+        return Release.model_validate_json((Path(self.bundles) / "visits" / "release.json").read_text())
+
+    @property
     def kept(self) -> Path:
         """Where the whole history lies."""
         return Path(self.bundles) / "visits" / "kubernetes" / "models" / "history"

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +54,10 @@ def _attempt(task: Task) -> None:
 
 
 def _fork(task: Task) -> int:
-    child = os.fork()
+    with warnings.catch_warnings():
+        # of the threads of numpy, pyarrow and ONNX Runtime, from Python 3.12 on: no child needs them
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
     if child:
         return child
     _attempt(task)

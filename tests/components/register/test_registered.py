@@ -1,79 +1,24 @@
+"""What of a passing bundle is registered, and how it is found again."""
+
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from components.register.step import MAX_LENGTH, file_names, metrics, parameters, register
 from evenkeel.bundle import REGISTRATION, Bundle, open_bundle
-from evenkeel.certificate import Interval, Reference
-from evenkeel.errors import BundleError, GateError, RegistryError, TamperedBundleError
+from evenkeel.certificate import Interval
+from evenkeel.errors import GateError, RegistryError
 from evenkeel.predictor import Predictor
 from evenkeel.settings import Settings
 from evenkeel.table import to_columns
-from evenkeel.tracking import Version, champion, champion_version, download_bundle, promote, version
-from evenkeel.tracking.store import connect
+from evenkeel.tracking import champion_version, download_bundle
 from tests.components.exam import exam_bundle, exam_project, exam_rows
-from tests.evenkeel.toy_bundle import (
-    DATA_VERSION,
-    REPOSITORY,
-    certify,
-    migrated_home,
-    toy_bundle,
-    toy_manifest,
-    toy_project,
-)
-
-
-@pytest.fixture
-def settings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    home = migrated_home(tmp_path_factory, tmp_path / "home")
-    monkeypatch.setenv("EVENKEEL_HOME", str(home))
-    monkeypatch.chdir(tmp_path)
-    return Settings(home=home)
-
-
-@pytest.fixture
-def passing(tmp_path: Path) -> Bundle:
-    return certify(toy_bundle(tmp_path / "passing"))
-
-
-def versions(settings: Settings) -> dict[str, dict[str, str]]:
-    with connect(settings) as client:
-        return {str(each.version): dict(each.tags) for each in client.search_model_versions("name = 'visits'")}
-
-
-def alias(settings: Settings, name: str) -> str:
-    with connect(settings) as client:
-        models = client.search_registered_models(filter_string="name = 'visits'")
-        return str(models[0].aliases.get(name, "")) if models else ""
-
-
-def _champion(settings: Settings) -> Version:
-    found = champion(settings, "visits")
-    assert found is not None
-    return found
-
-
-def _at(settings: Settings) -> Reference:
-    return _champion(settings).reference
-
-
-def _registry_rows(settings: Settings) -> dict[str, list[Any]]:
-    tables = ("runs", "registered_models", "model_versions", "model_version_tags", "registered_model_aliases")
-    with closing(sqlite3.connect(settings.home / "mlflow.db")) as database:
-        return {table: database.execute(f"SELECT * FROM {table}").fetchall() for table in tables}  # noqa: S608
-
-
-def runs(settings: Settings) -> list[Any]:
-    with connect(settings) as client:
-        experiments = [each.experiment_id for each in client.search_experiments()]
-        return list(client.search_runs(experiments))
+from tests.components.register.registry import alias, reference, runs, standing, tables, versions
+from tests.evenkeel.toy_bundle import DATA_VERSION, REPOSITORY, certify, toy_bundle, toy_manifest, toy_project
 
 
 def test_a_passing_bundle_is_champion_and_challenger(settings: Settings, passing: Bundle) -> None:
@@ -143,7 +88,7 @@ def test_run_and_version_tell_where_they_were_made_where_that_is_known(
 
 def test_the_registered_bundle_is_the_judged_one(settings: Settings, passing: Bundle, tmp_path: Path) -> None:
     register(toy_project(), passing.folder, [], "")
-    fetched = download_bundle(settings, _champion(settings), tmp_path / "fetched")
+    fetched = download_bundle(settings, standing(settings), tmp_path / "fetched")
     assert fetched.digest == passing.digest
     assert open_bundle(tmp_path / "fetched").require_certificate() == passing.require_certificate()
 
@@ -175,9 +120,9 @@ def test_mlflow_loads_and_asks_the_champion(settings: Settings, tmp_path: Path, 
 
 def test_again_changes_nothing(settings: Settings, passing: Bundle) -> None:
     register(toy_project(), passing.folder, [], "")
-    before = _registry_rows(settings)
+    before = tables(settings)
     assert register(toy_project(), passing.folder, [], "") == "1"
-    assert _registry_rows(settings) == before
+    assert tables(settings) == before
     assert len(runs(settings)) == 1
 
 
@@ -187,125 +132,12 @@ def test_the_card_is_written_for_whoever_ran_it_also_of_a_standing_champion_and_
     cards = [tmp_path / name for name in ("first", "again", "refused")]
     for card in cards[:2]:
         assert register(toy_project(), passing.folder, [], "", card_page=card) == "1"
-    refused = certify(toy_bundle(tmp_path / "bad", payload="worse"), champion=_at(settings), reason="too low")
+    refused = certify(toy_bundle(tmp_path / "bad", payload="worse"), champion=reference(settings), reason="too low")
     with pytest.raises(GateError, match="too low"):
         register(toy_project(), refused.folder, [], "1", card_page=cards[2])
     assert cards[0].read_text().startswith("<!doctype")
     assert cards[0].read_text() == cards[1].read_text()
     assert "REFUSED" in cards[2].read_text()
-
-
-def test_a_refused_candidate_is_challenger_and_says_why(settings: Settings, passing: Bundle, tmp_path: Path) -> None:
-    register(toy_project(), passing.folder, [], "")
-    reason = "roc_auc is 0.61, 0.7 is required"
-    refused = certify(toy_bundle(tmp_path / "refused", payload="worse"), champion=_at(settings), reason=reason)
-
-    with pytest.raises(GateError, match=reason):
-        register(toy_project(), refused.folder, [], "1")
-
-    assert alias(settings, "champion") == "1"
-    assert alias(settings, "challenger") == "2"
-    assert versions(settings)["2"]["gate.status"] == "refused"
-    assert reason in runs(settings)[0].data.tags["mlflow.note.content"]
-    with pytest.raises(GateError, match=reason):
-        register(toy_project(), refused.folder, [], "1")
-    assert set(versions(settings)) == {"1", "2"}
-
-
-def test_a_refused_first_candidate_leaves_no_champion(settings: Settings, tmp_path: Path) -> None:
-    refused = certify(toy_bundle(tmp_path / "refused"), reason="too slow")
-    with pytest.raises(GateError, match="too slow"):
-        register(toy_project(), refused.folder, [], "")
-    assert champion_version(settings, "visits") == ""
-
-
-def test_a_moved_champion_is_not_overwritten(settings: Settings, passing: Bundle, tmp_path: Path) -> None:
-    register(toy_project(), passing.folder, [], "")
-    started = _at(settings)
-    other = certify(toy_bundle(tmp_path / "other", payload="other"), champion=started)
-    late = certify(toy_bundle(tmp_path / "late", payload="late"), champion=started)
-    register(toy_project(), other.folder, [], "1")
-
-    with pytest.raises(RegistryError, match=r"champion moved .* was version 1 .* now it is version 2 .* run again"):
-        register(toy_project(), late.folder, [], "1")
-    assert champion_version(settings, "visits") == "2"
-    assert alias(settings, "challenger") == "3"
-
-    judged_again = certify(late, champion=_at(settings))
-    assert register(toy_project(), judged_again.folder, [], "2") == "3"
-    assert champion_version(settings, "visits") == "3"
-    assert set(versions(settings)) == {"1", "2", "3"}
-
-
-def test_a_champion_that_appeared_meanwhile_is_not_overwritten(
-    settings: Settings, passing: Bundle, tmp_path: Path
-) -> None:
-    late = certify(toy_bundle(tmp_path / "late", payload="late"))
-    register(toy_project(), passing.folder, [], "")
-    with pytest.raises(RegistryError, match="it was none, now it is version 1"):
-        register(toy_project(), late.folder, [], "")
-    assert champion_version(settings, "visits") == "1"
-
-
-def test_a_refused_bundle_may_pass_against_another_champion(settings: Settings, tmp_path: Path) -> None:
-    bundle = toy_bundle(tmp_path / "bundle")
-    with pytest.raises(GateError):
-        register(toy_project(), certify(bundle, reason="no better than the champion").folder, [], "")
-    assert register(toy_project(), certify(bundle).folder, [], "") == "1"
-    assert versions(settings)["1"]["gate.status"] == "passed"
-    fetched = download_bundle(settings, _champion(settings), tmp_path / "fetched")
-    assert fetched.require_certificate().passed, "the registered copy carries the newest certificate"
-    assert len(runs(settings)) == 2, "each judgement has its run"
-
-
-def test_a_refusal_takes_no_pass_away(settings: Settings, passing: Bundle, tmp_path: Path) -> None:
-    """The old champion again, refused against the new one: it must stay good enough to go back to."""
-    register(toy_project(), passing.folder, [], "")
-    old = _champion(settings)
-    better = certify(toy_bundle(tmp_path / "better", payload="better"), champion=old.reference)
-    register(toy_project(), better.folder, [], "1")
-    refused = certify(passing, champion=_at(settings), reason="worse than the champion")
-    for _ in range(2):
-        with pytest.raises(GateError, match="version 1 was refused"):
-            register(toy_project(), refused.folder, [], "2")
-
-    assert (alias(settings, "champion"), alias(settings, "challenger")) == ("2", "1")
-    assert len(runs(settings)) == 3, "the refusal has its run, once"
-    promote(settings, version(settings, "visits", "1"), _at(settings))
-    assert download_bundle(settings, _champion(settings), tmp_path / "fetched").require_certificate().passed
-
-
-def test_a_tampered_bundle_is_refused(settings: Settings, passing: Bundle) -> None:
-    (passing.folder / "model.onnx").write_text("poison")
-    with pytest.raises(TamperedBundleError, match=r"model\.onnx was changed"):
-        register(toy_project(), passing.folder, [], "")
-    assert not runs(settings)
-
-
-def test_a_bundle_without_certificate_is_refused(settings: Settings, tmp_path: Path) -> None:
-    bundle = toy_bundle(tmp_path / "bundle")
-    with pytest.raises(GateError, match=r"no certificate\.json"):
-        register(toy_project(), bundle.folder, [], "")
-    assert not runs(settings)
-
-
-def test_a_certificate_of_another_bundle_is_refused(settings: Settings, passing: Bundle, tmp_path: Path) -> None:
-    other = toy_bundle(tmp_path / "other", payload="other")
-    passing.require_certificate().write(other.folder)
-    with pytest.raises(GateError, match="its certificate is for"):
-        register(toy_project(), other.folder, [], "")
-    assert not runs(settings)
-
-
-def test_a_bundle_of_another_project_is_refused(settings: Settings, passing: Bundle) -> None:
-    with pytest.raises(BundleError, match="'visits', the project is 'tumours'"):
-        register(toy_project("tumours"), passing.folder, [], "")
-
-
-def test_a_certificate_against_another_champion_than_the_runs_is_refused(settings: Settings, tmp_path: Path) -> None:
-    judged = certify(toy_bundle(tmp_path / "bundle"), champion=Reference(version="2", digest="a" * 64))
-    with pytest.raises(RegistryError, match="when version 3 was champion, its certificate compares with 2"):
-        register(toy_project(), judged.folder, [], "3")
 
 
 def test_artifacts_that_cannot_be_stored_leave_no_version(settings: Settings, passing: Bundle) -> None:
