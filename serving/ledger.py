@@ -29,11 +29,9 @@ from serving.record import HOUR, Label, Prediction, label_table, prediction_tabl
 
 _log = logging.getLogger("evenkeel.ledger")
 
-_CROWD = 1024
-"""Records in the queue with which the writer wakes up early: as Python objects they take ten times the memory."""
-_CHUNK = 1024
-_CHUNK_ROWS = 2048
-"""Records and rows turned into Arrow at a time: half a millisecond of the interpreter, which requests wait for."""
+_BITE = 512
+"""Rows with which the writer wakes up, and that it turns into Arrow at a time: a millisecond, in which requests have
+the processor to share. In the queue they take more memory, and together they would take longer."""
 _FULL = 16_384
 """Rows with which files are written early."""
 _TICK = 0.5
@@ -65,7 +63,8 @@ class Ledger:
         self._queue: deque[Record] = deque()
         self._taken = 0  # rows; the event loop and the shadow both hand over, hence the lock
         self._lock = threading.Lock()
-        self._done = 0  # rows, written by the writer's thread alone
+        self._turned = 0  # rows, into Arrow and...
+        self._done = 0  # ...into files, by the writer's thread alone
         self._wake = threading.Event()
         self._closing = False
         self._tables: defaultdict[str, list[pa.Table]] = defaultdict(list)  # by folder
@@ -96,7 +95,7 @@ class Ledger:
             self._metrics.dropped.labels("queue_full").inc(rows)
             return False
         self._queue.append(record)
-        if len(self._queue) == _CROWD:
+        if self._taken - self._turned >= _BITE and not self._wake.is_set():
             self._wake.set()
         return True
 
@@ -127,17 +126,18 @@ class Ledger:
         """Turn what is in the queue now into Arrow. What comes meanwhile waits: a table of few rows costs as much."""
         here = len(self._queue)
         while here:
-            records = self._some(here)
+            records = self._bite(here)
             here -= len(records)
             for group in _alike(records):
                 table = _TABLES[type(group[0])](group, self._salt)
                 self._tables[group[0].folder].append(table)
+                self._turned += table.num_rows
 
-    def _some(self, most: int) -> list[Record]:
-        """The next records, at most so many, for one table."""
+    def _bite(self, most: int) -> list[Record]:
+        """The next records, at most so many."""
         records: list[Record] = []
         rows = 0
-        while len(records) < min(most, _CHUNK) and rows < _CHUNK_ROWS:
+        while len(records) < most and rows < _BITE:
             records.append(self._queue.popleft())
             rows += records[-1].rows
         return records
