@@ -7,6 +7,7 @@ Snapshots are written each window, pages where somebody will look: at an alarm, 
 import argparse
 import datetime as dt
 import os
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +24,7 @@ Pages = Literal["alarm", "every"]
 
 def reporter_at(root: Root, pages: Pages) -> Reporter:
     """Writes reports below ``root``, and removes those that are too old."""
-    _keep_to_ourselves()
+    _before_evidently()
 
     def report(watched: Watched, window: Window, result: WindowResult) -> str | None:
         from monitoring.drift.report import write_report  # seconds: only where a window is due
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     settings = read_settings()
     if options.workspace:
-        _keep_to_ourselves()
+        _before_evidently()
         from monitoring.drift.workspace import fill_workspace
 
         count = fill_workspace(options.workspace, options.project, report_folder(settings.results, options.project))
@@ -76,6 +77,7 @@ def _has_page(folder: str, result: WindowResult) -> bool:
     return any(name.startswith(day) and name.endswith(".html") and name != own for name in names)
 
 
-def _keep_to_ourselves() -> None:
-    """Tell Evidently's dependencies, before they are imported, to send nothing home."""
+def _before_evidently() -> None:
+    """Let its dependencies send nothing home, and its docstring with a false escape tell nobody (Python 3.12 on)."""
     os.environ["DO_NOT_TRACK"] = "1"
+    warnings.filterwarnings("ignore", "invalid escape sequence", SyntaxWarning)

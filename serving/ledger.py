@@ -29,9 +29,9 @@ from serving.record import HOUR, Label, Prediction, label_table, prediction_tabl
 
 _log = logging.getLogger("evenkeel.ledger")
 
-_BITE = 512
-"""Rows with which the writer wakes up, and that it turns into Arrow at a time: a millisecond, in which requests have
-the processor to share. In the queue they take more memory, and together they would take longer."""
+_BITE = 2048
+"""Rows with which the writer wakes up, and that it turns into Arrow at a time: fewer take longer a row, more hold
+requests up for longer and need more memory until then."""
 _FULL = 16_384
 """Rows with which files are written early."""
 _TICK = 0.5

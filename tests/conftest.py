@@ -3,9 +3,13 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine is slow, not wrong
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)
