@@ -150,7 +150,7 @@ def histogram() -> Any:
 
 
 @given(st.lists(st.lists(st.floats(allow_infinity=False), min_size=6, max_size=6), min_size=1, max_size=20))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_row_at_all_through_histogram_boosting(histogram: Any, cells: list[list[float]]) -> None:
     rows, run = np.array(cells), onnx_scores(to_portable(histogram, 6, 3))
     with threadpool_limits(1):

@@ -103,7 +103,7 @@ def _table(name: str, bad: tuple[str | None, ...], rows: int = 20) -> pa.Table:
     return pa.table({other: pa.array(cells, pa.string()) for other, cells in columns.items()})
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=20, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(_tables())
 def test_both_engines_say_the_same_of_any_frame(table: pa.Table) -> None:
     assert _differing(judge(table, CONTRACT)) == []

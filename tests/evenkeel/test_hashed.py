@@ -10,7 +10,7 @@ NUMBERS = st.integers(0, 2**62) | st.integers(0, 40)
 
 
 @given(st.lists(NUMBERS, unique=True, min_size=1, max_size=200), st.lists(NUMBERS, max_size=50))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_places_are_a_dictionarys(numbers: list[int], others: list[int]) -> None:
     asked = [*others, *numbers]
     places = {number: place for place, number in enumerate(numbers)}

@@ -61,7 +61,7 @@ WORDS = st.text(alphabet="abA'\u00e9\u00ff -_1\x00\u0301\U0001f600\n\u0130\u01c5
 
 
 @given(st.lists(WORDS, min_size=1, max_size=8), st.sampled_from([(1, 1), (1, 2), (2, 3)]), st.integers(1, 2))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_corpus_gives_scikit_learns_matrix(texts: list[str], ngrams: tuple[int, int], least: int) -> None:
     features = TextFeatures(ngrams=ngrams, min_count=least)
     documents = Counter(term for text in texts for term in set(split_terms(text, ngrams)))
@@ -76,7 +76,7 @@ def test_any_corpus_gives_scikit_learns_matrix(texts: list[str], ngrams: tuple[i
 
 
 @given(st.lists(st.lists(st.sampled_from(["aa", "bb", "cc", "dd", "ee"]), max_size=9), min_size=2), st.integers(1, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_most_frequent_terms_are_kept_as_scikit_learn_does_but_for_ties(docs: list[list[str]], most: int) -> None:
     texts = [" ".join(words) for words in docs]
     features = TextFeatures(ngrams=(1, 1), min_count=1, max_features=most)
@@ -111,7 +111,7 @@ def test_texts_together_weigh_bit_for_bit_what_each_weighs_alone(ngrams: tuple[i
 
 
 @given(st.lists(st.none() | WORDS | st.sampled_from(CORPUS), max_size=8), st.sampled_from([(1, 1), (1, 2), (2, 3)]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_texts_together_have_the_terms_that_each_has_alone(
     texts: list[str | None], ngrams: tuple[int, int]
 ) -> None:

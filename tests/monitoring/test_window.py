@@ -124,7 +124,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, bundle: Bundle) -> WindowRes
     return _judged(Flats(tmp_path_factory.mktemp("whole"), bundle), [ROWS])
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, ROWS - 1), max_size=5, unique=True), order=st.randoms(use_true_random=False))
 def test_files_in_any_number_and_order_give_the_same_result(
     whole: WindowResult, bundle: Bundle, tmp_path_factory: pytest.TempPathFactory, cuts: list[int], order: random.Random

@@ -20,7 +20,7 @@ from evenkeel.bundle import Bundle
 from tests.serving.running import Running
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-FUZZ = settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=20, database=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode))

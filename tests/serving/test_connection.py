@@ -92,7 +92,7 @@ def test_a_large_request_between_small_ones_keeps_its_place(say: Say) -> None:
     assert [len(orjson.loads(body).get("predictions", [])) for _, _, body in told] == [1, 1000, 0, 0]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(1, 400), max_size=6), size=st.integers(1, 300), whole=st.booleans())
 def test_however_the_bytes_are_cut_the_answer_is_the_same(say: Say, cuts: list[int], size: int, whole: bool) -> None:
     request = post(BODY) if whole else post(chunked(BODY, size), "transfer-encoding: chunked")

@@ -154,7 +154,7 @@ COLUMNS: list[tuple[Column, st.SearchStrategy[Any]]] = [
 
 
 @pytest.mark.parametrize("position", range(len(COLUMNS)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_what_the_contract_calls_good_is_let_in_as_training_reads_it_and_the_rest_is_refused(
     position: int, data: st.DataObject

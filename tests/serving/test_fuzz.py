@@ -14,7 +14,7 @@ from tests.serving.bundles import make_rows
 from tests.serving.running import Asked
 from tests.serving.test_protocols import NAMES, binary_request, tensors
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SCALARS = (
     st.none()
     | st.booleans()

@@ -31,7 +31,7 @@ def test_yaml_says_what_was_meant(value: dict[str, Any], comment: str) -> None:
         assert yaml.safe_load(to_yaml(value, comments, inline)) == value
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     name=TEXT.filter(lambda name: name not in ("x", "y")),
     values=st.lists(TEXT, min_size=2, max_size=5, unique=True),
