@@ -29,9 +29,11 @@ from serving.record import HOUR, Label, Prediction, label_table, prediction_tabl
 
 _log = logging.getLogger("evenkeel.ledger")
 
-_BITE = 2048
-"""Rows with which the writer wakes up, and that it turns into Arrow at a time: fewer take longer a row, more hold
-requests up for longer and need more memory until then."""
+_CROWD = 1024
+"""Records in the queue with which the writer wakes up early: there they take more memory than in a table."""
+_BITE = 1024
+_BITE_ROWS = 2048
+"""Records and rows turned into Arrow at a time: fewer take longer a row, more hold requests up."""
 _FULL = 16_384
 """Rows with which files are written early."""
 _TICK = 0.5
@@ -63,8 +65,7 @@ class Ledger:
         self._queue: deque[Record] = deque()
         self._taken = 0  # rows; the event loop and the shadow both hand over, hence the lock
         self._lock = threading.Lock()
-        self._turned = 0  # rows, into Arrow and...
-        self._done = 0  # ...into files, by the writer's thread alone
+        self._done = 0  # rows, written by the writer's thread alone
         self._wake = threading.Event()
         self._closing = False
         self._tables: defaultdict[str, list[pa.Table]] = defaultdict(list)  # by folder
@@ -95,7 +96,7 @@ class Ledger:
             self._metrics.dropped.labels("queue_full").inc(rows)
             return False
         self._queue.append(record)
-        if self._taken - self._turned >= _BITE and not self._wake.is_set():
+        if len(self._queue) == _CROWD:
             self._wake.set()
         return True
 
@@ -123,21 +124,27 @@ class Ledger:
         self._write()
 
     def _drain(self) -> None:
-        """Turn what is in the queue now into Arrow. What comes meanwhile waits: a table of few rows costs as much."""
+        """Turn what is in the queue now into Arrow. What comes meanwhile waits: a table of few rows costs as much.
+
+        It rests as long as it works. Requests need interpreter and processor too, and let go of the interpreter with
+        each system call: beside a thread that takes it whenever it is free they would all be slow meanwhile.
+        """
         here = len(self._queue)
         while here:
+            begun = time.perf_counter()
             records = self._bite(here)
             here -= len(records)
             for group in _alike(records):
                 table = _TABLES[type(group[0])](group, self._salt)
                 self._tables[group[0].folder].append(table)
-                self._turned += table.num_rows
+            if not self._closing:
+                time.sleep(time.perf_counter() - begun)
 
     def _bite(self, most: int) -> list[Record]:
         """The next records, at most so many."""
         records: list[Record] = []
         rows = 0
-        while len(records) < most and rows < _BITE:
+        while len(records) < min(most, _BITE) and rows < _BITE_ROWS:
             records.append(self._queue.popleft())
             rows += records[-1].rows
         return records

@@ -8,7 +8,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-hypothesis.settings.register_profile("tests")  # a busy machine is slow, not wrong
+hypothesis.settings.register_profile("tests", deadline=None)  # a busy machine is slow, not wrong
 hypothesis.settings.load_profile("tests")
 
 
