@@ -32,11 +32,9 @@ def fit_encoder_for(columns: Columns, project: Project, traits: Traits) -> Encod
 def encode_rows(encoder: Encoder, columns: Columns, rows: int, *, as_sparse: bool) -> Matrix:
     """The encoder's matrix, dense or CSR (the same numbers). Raises ModelError where dense would not fit."""
     if as_sparse:
-        blocks = [sparse.csr_matrix(encoder.encode_dense(columns, rows))]
-        for text in encoder.texts:
-            row, position, weight = text.weigh(columns[text.column].tolist())
-            blocks.append(sparse.csr_matrix((weight, (row, position)), shape=(rows, len(text.terms))))
-        joined: Matrix = sparse.hstack(blocks, format="csr")
+        row, position, weight = encoder.encode_terms(columns)
+        terms = sparse.csr_matrix((weight, (row, position)), shape=(rows, encoder.width - encoder.dense_width))
+        joined: Matrix = sparse.hstack([sparse.csr_matrix(encoder.encode_dense(columns, rows)), terms], format="csr")
         return joined
     if (size := 8 * rows * encoder.width) > _LARGEST:
         raise ModelError(
