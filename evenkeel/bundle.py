@@ -6,6 +6,7 @@
     project.json         the project it was trained for (contract, limits, policies)
     encoder.json         columns -> float64 matrix, fitted (evenkeel.encoder)
     model.onnx           matrix -> scores, float64 (portable: onnx, or onnx-sparse: the terms of texts apart)
+    trees.npz            the same trees for many rows at once, where that pays (evenkeel.quickscorer)
     model.skops          the whole scikit-learn pipeline
     evaluation.parquet   the frozen evaluation rows
     samples.json         a few rows and the bundle's own answers: the smoke test of every rollout
@@ -35,6 +36,7 @@ SIGNATURE = "signature.json"
 PROJECT = "project.json"
 ENCODER = "encoder.json"
 ONNX = "model.onnx"
+TREES = "trees.npz"
 SKOPS = "model.skops"
 EVALUATION = "evaluation.parquet"
 SAMPLES = "samples.json"

@@ -12,12 +12,13 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from evenkeel.bundle import ENCODER, ONNX, SKOPS, Bundle, Manifest, open_bundle
+from evenkeel.bundle import ENCODER, ONNX, SKOPS, TREES, Bundle, Manifest, open_bundle
 from evenkeel.config.contract import Column
 from evenkeel.encoder import Encoder
 from evenkeel.errors import BundleError
 from evenkeel.frame import frame_columns
 from evenkeel.prediction import FloatArray, Prediction, classify, estimate
+from evenkeel.quickscorer import Nodes, QuickScorer
 from evenkeel.table import label_text
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ class Predictor:
         manifest = bundle.manifest
         encoder = Encoder.from_json((bundle.folder / ENCODER).read_text(encoding="utf-8"))
         if manifest.portable != "skops":
-            return cls(encoder, manifest, onnx_scores((bundle.folder / ONNX).read_bytes(), threads))
+            scores = onnx_scores((bundle.folder / ONNX).read_bytes(), threads)
+            trees = bundle.folder / TREES
+            return cls(encoder, manifest, quick_scores(trees, scores) if trees.is_file() else scores)
         # By name, so that a server of portable models neither holds scikit-learn nor can reach it.
         skopsfile = importlib.import_module("evenkeel.learning.skopsfile")
         return cls(encoder, manifest, skopsfile.skops_scores(bundle.folder / SKOPS, len(manifest.classes)))
@@ -122,6 +125,17 @@ def onnx_scores(model: bytes, threads: int = 1) -> Scores:
     def scores(*values: NDArray[Any]) -> FloatArray:
         answer: FloatArray = run(outputs, dict(zip(inputs, values, strict=True)))[0]
         return answer
+
+    return scores
+
+
+def quick_scores(trees: Path, few: Scores) -> Scores:
+    """The scores of a model of trees: by ``few`` for few rows, by QuickScorer for many. Raises BundleError."""
+    nodes = Nodes.load(trees)
+    scorer, rest = QuickScorer(nodes), onnx_scores(nodes.rest.tobytes())
+
+    def scores(matrix: FloatArray) -> FloatArray:
+        return few(matrix) if len(matrix) < scorer.least else rest(scorer.sums(matrix))
 
     return scores
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
-from evenkeel.bundle import ENCODER, ONNX, SKOPS, Bundle
+from evenkeel.bundle import ENCODER, ONNX, SKOPS, TREES, Bundle
 from evenkeel.prediction import Prediction
 from evenkeel.table import Columns
 
@@ -51,6 +51,6 @@ def latency_ms(predict: Predict, columns: Columns) -> float:
 
 def size_mb(bundle: Bundle) -> float:
     """Size of the files that a server of this bundle loads, in MiB."""
-    model = SKOPS if bundle.manifest.portable == "skops" else ONNX
-    loaded = [bundle.folder / name for name in (ENCODER, model) if name in bundle.manifest.files]
+    model = [SKOPS] if bundle.manifest.portable == "skops" else [ONNX, TREES]
+    loaded = [bundle.folder / name for name in [ENCODER, *model] if name in bundle.manifest.files]
     return sum(file.stat().st_size for file in loaded) / 2**20

@@ -38,6 +38,11 @@ class Forest:
             rows = graph.add("Cast", graph.add("Cast", rows, to=TensorProto.FLOAT), to=TensorProto.DOUBLE)
         return graph.finish(self.finish(graph, add_ensemble(graph, self.trees, rows)), width, classes)
 
+    def rest(self, classes: int) -> onnx.ModelProto:
+        """What comes after the trees, as a model of its own: sums (n, targets) -> answers."""
+        graph = Graph()
+        return graph.finish(self.finish(graph, INPUT), 1 + max(tree.target for tree in self.trees), classes)
+
 
 def read_forest(estimator: BaseEstimator) -> Forest | None:
     """The forest in a fitted estimator; None where it is none. Raises ModelError where ONNX cannot hold it."""

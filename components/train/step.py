@@ -7,8 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.train.fit import Fitted, fit
+from components.train.forests import read_forest
 from components.train.parity import Parity
 from components.train.portable import portable_form, to_portable
+from components.train.quickscorer import quick_nodes
 from components.train.samples import sample_rows
 from evenkeel import bundle as files
 from evenkeel.bundle import Bundle, Manifest, seal_bundle
@@ -84,6 +86,9 @@ def _write_model(fitted: Fitted, manifest: Manifest, frozen: pa.Table, project: 
     width, terms = fitted.encoder.width, fitted.encoder.width - fitted.encoder.dense_width
     content = to_portable(fitted.estimator, width, len(project.classes), terms)
     (folder / files.ONNX).write_bytes(content)
+    forest = read_forest(fitted.estimator)
+    if forest is not None and (nodes := quick_nodes(forest, len(project.classes))) is not None:
+        nodes.save(folder / files.TREES)
     proved = manifest.model_copy(update={"portable": portable_form(content)})
     predictor = Predictor.load(Bundle(folder, proved, None))
     parity.check_portable(predictor)

@@ -1,6 +1,7 @@
 """The parity gate: it passes what is the same and stops every way of being almost the same."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from components.train.forests import read_forest
 from components.train.hostile import TEXTS, boundary_rows, hostile_rows
 from components.train.parity import TOLERANCE, Case, Parity, compare
 from components.train.portable import portable_form, to_portable
+from components.train.quickscorer import quick_nodes
 from evenkeel.bundle import Manifest
 from evenkeel.config.project import Project
 from evenkeel.encoder import Encoder
 from evenkeel.errors import ParityError
 from evenkeel.learning.skopsfile import dump_pipeline, load_pipeline
-from evenkeel.predictor import Predictor, onnx_scores
+from evenkeel.predictor import Predictor, onnx_scores, quick_scores
+from evenkeel.quickscorer import Nodes
 from evenkeel.table import to_columns
 from tests.components import learnable
 
@@ -310,3 +313,25 @@ def test_trees_without_a_question_have_no_boundary() -> None:
         fitted.encoder.width,
     )
     Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project))
+
+
+@pytest.mark.parametrize("field", ["leaves", "threshold", "missing_left", "cut_off"])
+def test_trees_for_many_rows_that_are_other_trees_are_stopped(field: str, tmp_path: Path) -> None:
+    fitted, project = trained((HISTOGRAM[0], {"max_iter": 40, "min_samples_leaf": 5}))
+    forest = read_forest(fitted.estimator)
+    assert forest is not None
+    nodes = quick_nodes(forest, 2)
+    assert nodes is not None
+    parity = Parity(fitted, evaluation(), project)
+    parity.check_portable(with_trees(nodes, fitted, project, tmp_path))
+    values = getattr(nodes, field)
+    other = replace(nodes, **{field: ~values if values.dtype == bool else values + values.dtype.type(1)})
+    with pytest.raises(ParityError, match="does not answer as scikit-learn does"):
+        parity.check_portable(with_trees(other, fitted, project, tmp_path))
+
+
+def with_trees(nodes: Nodes, fitted: Fitted, project: Project, folder: Path) -> Predictor:
+    nodes.save(folder / "trees.npz")
+    predictor = predictor_of(fitted, project)
+    scores = quick_scores(folder / "trees.npz", predictor.run)
+    return Predictor(fitted.encoder, predictor.manifest, scores)
