@@ -17,9 +17,7 @@ def _below_home(name: str) -> Callable[[dict[str, Any]], str]:
 class Settings(BaseSettings):
     """Read from the environment (and ``.env``) inside the function that needs it, never at import."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="EVENKEEL_", env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True
-    )
+    model_config = SettingsConfigDict(env_prefix="EVENKEEL_", env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Path(".evenkeel")
     """All local state: MLflow database, runs, cache, DVC remote, releases, ledger."""

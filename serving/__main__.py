@@ -8,6 +8,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # Before pyarrow: its own allocators keep what the ledger needed once.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
+import gc
 import sys
 
 from evenkeel.errors import EvenkeelError
@@ -15,6 +16,9 @@ from evenkeel.errors import EvenkeelError
 
 def main() -> int:
     """Serve until told to stop. 0: stopped as asked; 1: could not start."""
+    # Hardly anything is garbage before all is loaded (settle_memory): the collector would look for it in vain.
+    gc.disable()
+
     from evenkeel.settings import read_settings
     from serving.absent import do_without
     from serving.log import log_as_json

@@ -25,9 +25,9 @@ def bound_memory() -> None:
 def settle_memory() -> None:
     """Tell the garbage collector that what is here now stays: its passes over a loaded server are the tail latency."""
     sys.setswitchinterval(0.0005)  # the ledger's thread must not hold the interpreter for the default 5 ms
-    gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    gc.enable()  # off since the process began
 
 
 def give_back() -> None:
