@@ -69,8 +69,8 @@ why: $(READY) ## where it comes from, what came of it: MODEL=visits@champion | P
 	@$(PY) -m evenkeel.lineage $(if $(PREDICTION),--prediction "$(PREDICTION)",$(if $(DATA),--data "$(DATA)",$(or $(MODEL),$(PROJECT)@champion))) $(ARGS)
 reproduce: $(READY) ## make a version again from its recorded inputs, compare digests: MODEL=visits@3 [ARGS="--out FOLDER"]
 	@$(PY) -m pipelines reproduce $(or $(MODEL),$(PROJECT)@champion) $(ARGS)
-compare: $(READY) ## train the working tree, judge it against production: BASE=origin/main [PROJECT=visits]
-	@$(PY) -m pipelines compare $(PROJECT) --base "$(or $(BASE),origin/main)" $(ARGS)
+compare: $(READY) ## train what a branch changes, judge it against production: BASE=origin/main [PROJECT="visits wine"|all]
+	@$(PY) -m pipelines compare $(if $(filter file,$(origin PROJECT)),,$(PROJECT)) --base "$(or $(BASE),origin/main)" --default "$(DEFAULT)" $(ARGS)
 
 ##@ Watching
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from evenkeel.errors import ApprovalError, EvenkeelError, GateError
@@ -65,9 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--out", type=Path, metavar="FOLDER", help="keep both bundles here; absent: nothing is kept")
     verb.set_defaults(do=_reproduce)
 
-    verb = verbs.add_parser("compare", help="train the working tree, judge it against production; exit 3 where worse")
-    verb.add_argument("project", help="name of a file in conf/, without .yaml")
+    verb = verbs.add_parser("compare", help="train what a branch changes, judge it against production; exit 3: worse")
+    verb.add_argument("projects", nargs="*", metavar="project", help="default: those that the working tree changes")
     verb.add_argument("--base", required=True, metavar="REF", help="its model is the rival where there is no champion")
+    verb.add_argument("--default", default="", metavar="PROJECT", help="the judge where only code changes")
     verb.add_argument("--out", type=Path, metavar="FOLDER", help="default: <home>/comparison")
     verb.set_defaults(do=_compare)
     return parser
@@ -142,14 +144,15 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> None:
     from evenkeel.settings import read_settings
-    from pipelines.compare import compare
+    from pipelines.branch import choose
     from pipelines.parameters import ROOT
+    from pipelines.review import forget, review
 
     settings = read_settings()
     place = options.out or settings.home / "comparison"
-    compared = compare(options.project, options.base, settings, ROOT, place)
-    print(f"{compared.verdict}\nreport: {place / 'report.md'}")
-    compared.require_not_worse()
+    forget(place)
+    choice = choose(options.projects, options.base, options.default, settings, ROOT)
+    review(choice, options.base, settings, ROOT, place, partial(print, flush=True))
 
 
 def _told(error: EvenkeelError) -> str:

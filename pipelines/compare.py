@@ -1,4 +1,4 @@
-"""The working tree's project, trained and judged against production's model: the check of a pull request.
+"""One project of the working tree, trained and judged against production's model: see ``pipelines.review`` for all.
 
 Nothing is registered: what comes of it is a folder with ``report.md`` for people in a hurry, ``evaluation.html`` with
 everything, its pictures as files, and ``evaluation.json`` for programs.
@@ -18,13 +18,15 @@ from components.pull.step import pull, resolve_version
 from components.register.document import Document, Section, Table
 from evenkeel.certificate import Certificate, Interval
 from evenkeel.config import Project, find_project
-from evenkeel.errors import GateError, PipelineError
+from evenkeel.errors import PipelineError
 from evenkeel.settings import Settings
 from evenkeel.storage import write_bytes
 from evenkeel.tracking import champion, download_bundle
 from evenkeel.versions import read_pointer
 from pipelines.rebuild import Recipe, archive, rebuild
 from pipelines.words import interval
+
+REPORT = "report.md"
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,6 @@ class Compared:
     certificate: Certificate
     verdict: str
     """One sentence."""
-
-    def require_not_worse(self) -> None:
-        """Raises GateError where a gate refused the candidate."""
-        if not self.certificate.passed:
-            raise GateError(f"{self.project}: {'; '.join(check.reason for check in self.certificate.refusals)}")
 
 
 def compare(name: str, base: str, settings: Settings, root: Path, place: Path) -> Compared:
@@ -78,7 +75,7 @@ def compare(name: str, base: str, settings: Settings, root: Path, place: Path) -
     told = rival.told if rival else f"nothing: there is no champion, and {base} has no conf/{name}.yaml"
     compared = Compared(name, certificate, _verdict(certificate, told))
     record = json.loads((place / "evaluation.json").read_bytes())
-    write_bytes(place / "report.md", _report(compared, told, record).to_markdown().encode())
+    write_bytes(place / REPORT, _report(compared, told, record).to_markdown().encode())
     for title, svg in _plots((place / "evaluation.html").read_text(encoding="utf-8")):
         write_bytes(place / "plots" / f"{title}.svg", svg.encode())
     return compared

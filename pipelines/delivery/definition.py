@@ -80,8 +80,9 @@ FLOWS = (
                 "compare",
                 (
                     Step(
-                        "Judge the branch's model against the one it would replace",
-                        'make compare BASE="$BASE" PROJECT="${PROJECT:-visits}"',
+                        "Judge every model that the branch changes against the one it would replace",
+                        # PROJECT is what only judges where code changes, not what is asked for
+                        'make compare BASE="$BASE" PROJECT= DEFAULT="$PROJECT"',
                     ),
                 ),
                 variables=("BASE", "PROJECT"),

@@ -95,6 +95,21 @@ def test_every_command_is_one_that_make_takes(path: Path) -> None:
         assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
+@pytest.mark.parametrize("default", ["", "wine"])
+def test_the_check_of_a_pull_request_judges_what_changes_whatever_the_variable_says(default: str) -> None:
+    """PROJECT is in the job's environment, where make would read it as the one project that is asked for."""
+    (flow,) = (flow for flow in FLOWS if flow.name == "model-pr")
+    command = flow.jobs[0].steps[0].run.replace("make ", "make --dry-run ", 1)
+    done = run("sh", "-c", command, PROJECT=default, BASE="origin/main")
+    asked = done.stdout.split("-m pipelines compare ")[1].splitlines()[0]
+    assert asked.split() == ["--base", '"origin/main"', "--default", f'"{default}"']
+
+
+def test_a_project_that_is_asked_for_is_judged_alone() -> None:
+    done = run("make", "--dry-run", "compare", "PROJECT=wine tumours")
+    assert "pipelines compare wine tumours --base" in done.stdout
+
+
 def test_a_target_that_does_not_exist_would_be_found() -> None:
     (command,) = commands("  - make promise TO=staging | tee said")
     assert run("sh", "-c", command.replace("make ", "make --dry-run ", 1)).returncode != 0
