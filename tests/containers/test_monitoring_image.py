@@ -3,7 +3,6 @@ writable root; ledger, release and results in a bucket, so that no disk is share
 """
 
 import os
-import shutil
 import subprocess
 
 import numpy as np
@@ -15,6 +14,7 @@ from evenkeel.storage import copy_out
 from monitoring.results import read_all_results
 from pipelines.compile import COMPILED_MONITORING
 from pipelines.monitoring import IMAGE as PLACEHOLDER
+from tests.containers.engine import docker, missing
 from tests.monitoring.flats import HOUR, ROWS, START, Flats, draw
 from tests.monitoring.flats import bundle as bundle
 from tests.monitoring.flats import flats as flats
@@ -24,18 +24,7 @@ from tests.s3 import s3_endpoint as s3_endpoint
 
 IMAGE = "evenkeel-monitoring:latest"
 
-
-def docker(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True)
-
-
-def missing() -> str:
-    if shutil.which("docker") is None or docker("info").returncode:
-        return "no Docker engine answers (tools/container-engine starts one)"
-    return "" if docker("image", "inspect", IMAGE).returncode == 0 else f"{IMAGE} is not built (make images)"
-
-
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = pytest.mark.skipif(bool(missing(IMAGE)), reason=missing(IMAGE))
 
 
 def box(project: str) -> list[str]:

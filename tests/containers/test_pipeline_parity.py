@@ -21,21 +21,17 @@ from pipelines.package import package
 from pipelines.parameters import resolve
 from tests.conftest import REPOSITORY
 from tests.containers import contained
+from tests.containers.engine import docker, missing
 from tests.pipelines import execute
 
 IMAGE = "evenkeel-components:latest"
 HELD = "from evenkeel.code import running_version; print(running_version())"
 
 
-def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
-
-
-def missing() -> str:
-    if shutil.which("docker") is None or docker("info").returncode:
-        return "no Docker engine answers (tools/container-engine starts one)"
-    if docker("image", "inspect", IMAGE).returncode:
-        return f"{IMAGE} is not built (tools/images components)"
+def other() -> str:
+    """Why the image cannot be compared: it is not there, or was built from other source."""
+    if reason := missing(IMAGE):
+        return reason
     held = docker("run", "--rm", "--network", "none", IMAGE, "python", "-c", HELD).stdout.strip()
     return "" if held == running_version() else f"{IMAGE} holds other source than this (tools/images components)"
 
@@ -46,7 +42,7 @@ pytestmark = pytest.mark.loop
 @pytest.fixture
 def image() -> str:
     """The image, which holds this very source. Asked when it is needed, for the answer takes a second."""
-    if reason := missing():
+    if reason := other():
         pytest.skip(reason)
     return IMAGE
 

@@ -1,8 +1,6 @@
 """The serving image, run as Kubernetes would: no root, no writable root, no capability. It answers and stops."""
 
 import json
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,26 +11,19 @@ import pytest
 from evenkeel.bundle import EVALUATION, open_bundle
 from evenkeel.predictor import Predictor
 from evenkeel.table import read_table, to_columns
+from tests.containers.engine import docker, missing
 from tests.serving.bundles import make_bundle, make_project
 
 IMAGE = "evenkeel-serving:latest"
 
-
-def docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+pytestmark = pytest.mark.skipif(bool(missing(IMAGE)), reason=missing(IMAGE))
 
 
-def answers(*arguments: str) -> bool:
-    return subprocess.run(["docker", *arguments], capture_output=True, check=False).returncode == 0
-
-
-def missing() -> str:
-    if shutil.which("docker") is None or not answers("info"):
-        return "no Docker engine answers (tools/container-engine starts one)"
-    return "" if answers("image", "inspect", IMAGE) else f"{IMAGE} is not built (make images)"
-
-
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+def said(*arguments: str) -> str:
+    """What a command printed that has to succeed."""
+    ran = docker(*arguments)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.strip()
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def container(folder: Path) -> Iterator[str]:
     locked = ["--read-only", "--tmpfs", "/data:uid=10001", "--cap-drop", "ALL"]
     locked += ["--security-opt", "no-new-privileges", "--publish", "127.0.0.1::8080"]
-    name = docker("run", "--detach", *locked, "--volume", f"{folder}:/mnt/models:ro", IMAGE)
+    name = said("run", "--detach", *locked, "--volume", f"{folder}:/mnt/models:ro", IMAGE)
     try:
         yield name
     finally:
@@ -57,7 +48,7 @@ def container(folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def url(container: str) -> str:
-    address = "http://" + docker("port", container, "8080").splitlines()[0]
+    address = "http://" + said("port", container, "8080").splitlines()[0]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -65,7 +56,7 @@ def url(container: str) -> str:
                 return address
         except httpx.TransportError:
             time.sleep(0.1)
-    pytest.fail(f"the container is not ready after a minute:\n{docker('logs', container)}")
+    pytest.fail(f"the container is not ready after a minute:\n{docker('logs', container).stderr}")
 
 
 def test_it_answers_as_the_bundle_does(url: str, folder: Path) -> None:
@@ -86,17 +77,17 @@ def test_it_answers_as_the_bundle_does(url: str, folder: Path) -> None:
 
 def test_it_is_nobody_and_holds_nothing_it_does_not_need(container: str, url: str) -> None:
     assert url
-    assert docker("exec", container, "id", "-u") == "10001"
+    assert said("exec", container, "id", "-u") == "10001"
     look = "import importlib.util as u; print([m for m in %r if u.find_spec(m)])"
     unwanted = ["pip", "kfp", "mlflow", "dvc", "evidently", "sklearn", "pandas", "skops"]
-    assert docker("exec", container, "python", "-c", look % unwanted) == "[]"
-    assert not answers("exec", container, "sh", "-c", "command -v gcc || command -v pip")
-    assert not answers("exec", container, "touch", "/app/x"), "the root file system is read-only"
-    sbom = json.loads(docker("exec", container, "cat", "/opt/venv/sbom.json"))
+    assert said("exec", container, "python", "-c", look % unwanted) == "[]"
+    assert docker("exec", container, "sh", "-c", "command -v gcc || command -v pip").returncode
+    assert docker("exec", container, "touch", "/app/x").returncode, "the root file system is read-only"
+    sbom = json.loads(said("exec", container, "cat", "/opt/venv/sbom.json"))
     assert "onnxruntime" in {part["name"] for part in sbom["components"]}
 
 
 def test_it_stops_when_told(container: str, url: str) -> None:
     assert url
-    docker("stop", "--time", "40", container)
-    assert docker("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
+    said("stop", "--time", "40", container)
+    assert said("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
