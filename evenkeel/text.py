@@ -8,11 +8,9 @@ One thing is stricter: where several terms are equally frequent at the limit ``m
 choice to an unstable sort that differs between processors; here the alphabetically first are kept.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -21,37 +19,13 @@ from pydantic import BaseModel, ConfigDict
 
 from evenkeel.config.features import TextFeatures
 from evenkeel.errors import EncodingError
-from evenkeel.hashed import HashedPlaces, Integers
+from evenkeel.hashed import Integers, PerfectHash
 from evenkeel.prediction import FloatArray
+from evenkeel.words import WordNumbers, split_words
 
-_UNKNOWN, _SHORT, _NEXT = -1, -2, -3
-"""Instead of a word's number: a word in no term, one too short to be a word, the end of a text."""
-_POSITION_BITS = 32
-_WORD = re.compile(r"\w\w+")
-"""scikit-learn's ``(?u)\\b\\w\\w+\\b``: a longest match from the left has these bounds anyway."""
-_ASCII = "".join(chr(i).lower() if re.match(r"\w", chr(i)) else " " for i in range(128))
-_END = "A"
-"""Between two texts: no word, as those are in lower case."""
-_BYTES = _ASCII.encode() + bytes(range(128, 255)) + _END.encode()
-"""Word characters in lower case, other ASCII a space; of UTF-8 the rest as it is, and 255, which it has not, an end."""
-
+Places = NDArray[np.int32]
 SparseRows = tuple[Integers, Integers, FloatArray]
 """Rows that are mostly zero: (row, position, weight) of each cell that is not, ordered by row, then position."""
-
-
-def split_words(text: str) -> list[str]:
-    """The words of a text in lower case, each of two or more word characters."""
-    if text.isascii():  # what ``_WORD`` finds, in a sixth of the time
-        return [word for word in text.encode().translate(_BYTES).decode().split() if len(word) > 1]
-    words: list[str] = _WORD.findall(text.lower())
-    return words
-
-
-def _split_all(texts: Sequence[str | None]) -> list[str]:
-    """The words of some texts at once, ``_END`` between them, and ASCII words of one character too."""
-    known = [text or "" for text in texts]
-    parts = [(text if text.isascii() else " ".join(split_words(text))).encode() for text in known]
-    return b" \xff ".join(parts).translate(_BYTES).decode().split()
 
 
 def split_terms(text: str, ngrams: tuple[int, int]) -> list[str]:
@@ -80,20 +54,21 @@ class Vocabulary(BaseModel):
     def weigh(self, texts: Sequence[str | None]) -> SparseRows:
         """The unit-length TF-IDF rows of some texts; a missing text, or one of unknown words only, is all zero."""
         row_of, position, count = self._count_one(texts[0]) if len(texts) == 1 else self._count(texts)
-        weights = (np.log(count) + 1.0 if self.sublinear else count) * self._idf[position]
-        return row_of, position, weights / np.sqrt(np.bincount(row_of, weights * weights))[row_of]
+        weights = (np.log(count) + 1.0 if self.sublinear else count) * self._idf.take(position)
+        return row_of, position, weights / np.sqrt(np.bincount(row_of, weights * weights)).take(row_of)
 
     def _count(self, texts: Sequence[str | None]) -> SparseRows:
         """How often each text has each term."""
-        words = np.array(list(map(self._runs.words.get, _split_all(texts), repeat(_UNKNOWN))), np.int64)
-        words = words[words != _SHORT]
-        first = (words == _NEXT).cumsum() << _POSITION_BITS
-        cells = [first[at] + place for at, place in self._runs.places(words)]
-        ordered = np.concatenate([*cells, [len(texts) << _POSITION_BITS]])  # and a cell behind all others
-        ordered.sort(kind="stable")  # which makes use of the rows being in order
-        last = np.flatnonzero(ordered[1:] != ordered[:-1])
-        cell, count = ordered[last], np.diff(last, prepend=-1)
-        return cell >> _POSITION_BITS, cell & ((1 << _POSITION_BITS) - 1), count.astype(np.float64)
+        words, text = self._runs.words.find(texts)
+        bits = len(self.terms).bit_length()
+        first, behind = text << bits, len(texts) << bits
+        cells = [first.take(at) + place for at, place in self._runs.places(words)]
+        narrow = np.int32 if behind < 1 << 31 else np.int64  # which takes half the time to sort
+        ordered = np.concatenate([[-1], *cells, [behind]], dtype=narrow, casting="unsafe")
+        ordered.sort()
+        ends = np.flatnonzero(ordered[1:] != ordered[:-1])
+        cell, count = ordered.take(ends[1:]).astype(np.int64), ends[1:] - ends[:-1]
+        return cell >> bits, cell & ((1 << bits) - 1), count.astype(np.float64)
 
     def _count_one(self, text: str | None) -> SparseRows:
         """The same of one text, term by term: for so few words a dictionary is faster than arrays."""
@@ -121,49 +96,50 @@ class _Runs:
     """Terms as runs of numbered words, so that those of many texts are found at once, without making a text of each.
 
     A run of k words is a run of k - 1 and one more word: each such pair that begins or is a term has a number.
-    Negative is what is in no run: ``_UNKNOWN``, ``_SHORT`` and ``_NEXT``.
     """
 
     def __init__(self, terms: Sequence[str]) -> None:
         split = [term.split(" ") for term in terms]
-        self.words = {word: i for i, word in enumerate(dict.fromkeys(word for words in split for word in words))}
-        """Word -> its number."""
-        self._count = len(self.words)
-        self.words |= dict.fromkeys(_ASCII.replace(" ", ""), _SHORT) | {_END: _NEXT}
-        run = np.array([self.words[words[0]] for words in split], np.int64)
+        numbers = {word: i for i, word in enumerate(dict.fromkeys(word for words in split for word in words))}
+        self.words = WordNumbers(list(numbers))
+        self._count = len(numbers)
+        run = np.array([numbers[words[0]] for words in split], np.int64)
         size = np.array([len(words) for words in split])
-        self._pairs: list[HashedPlaces] = []
-        """For two words, three...: run before * number of words + word -> the run's number."""
+        self._pairs: list[PerfectHash] = []
+        """For two words, three...: a run and one more word -> the longer run."""
         self._places = [_placed(self._count, run, size == 1)]
-        """For one word, two...: a run's number -> the term's place, -1 where it only begins one."""
+        """For one word, two...: a run -> the term's place, -1 where it only begins one."""
         for length in range(2, int(size.max()) + 1):
             longer = np.flatnonzero(size >= length)
-            last = np.array([self.words[split[term][length - 1]] for term in longer], np.int64)
-            pairs, run[longer] = np.unique(run[longer] * self._count + last, return_inverse=True)
-            self._pairs.append(HashedPlaces(pairs))
-            self._places.append(_placed(len(pairs), run, size == length))
+            last = np.array([numbers[split[term][length - 1]] for term in longer], np.int64)
+            pair = self._pair(run[longer], last)
+            pairs = PerfectHash(np.unique(pair))
+            run[longer] = pairs.find(pair)
+            self._pairs.append(pairs)
+            self._places.append(_placed(pairs.size, run, size == length))
 
-    def places(self, words: Integers) -> Iterator[tuple[Integers, Integers]]:
+    def places(self, words: Integers) -> Iterator[tuple[Integers, Places]]:
         """For each length of terms: where in these ``words`` one begins, and its place."""
-        words = np.concatenate([words, np.full(len(self._places), _NEXT)])  # so that there is a word behind each run
+        words = np.concatenate([words, np.full(len(self._places), -1)])  # so that there is a word behind each run
         at = np.flatnonzero(words >= 0)
-        run = words[at]
+        run = words.take(at)
         for length, places in enumerate(self._places, 1):
             if length > 1:
-                word = words[at + (length - 1)]
-                goes_on = np.flatnonzero(word >= 0)
-                at, run = at[goes_on], run[goes_on] * self._count + word[goes_on]
-                number = self._pairs[length - 2].find(run)
-                known = np.flatnonzero(number >= 0)
-                at, run = at[known], number[known]
-            place = places[run]
+                run = self._pairs[length - 2].find(self._pair(run, words.take(at + (length - 1))))
+                known = np.flatnonzero(run >= 0)
+                at, run = at.take(known), run.take(known)
+            place = places.take(run)
             is_term = np.flatnonzero(place >= 0)
-            yield at[is_term], place[is_term]
+            yield at.take(is_term), place.take(is_term)
+
+    def _pair(self, run: Integers, word: Integers) -> Integers:
+        """A number for each pair; one with the word -1 is no other's."""
+        return run * (self._count + 1) + (word + 1)
 
 
-def _placed(count: int, run: Integers, terms: NDArray[np.bool_]) -> Integers:
+def _placed(count: int, run: Integers, terms: NDArray[np.bool_]) -> Places:
     """Of so many runs the place of each that is one of these terms, else -1."""
-    places = np.full(count, -1)
+    places = np.full(count, -1, np.int32)  # half as wide: it is read here and there
     places[run[terms]] = np.flatnonzero(terms)
     return places
 

@@ -169,4 +169,4 @@ def _height(columns: Mapping[str, Values]) -> int:
 
 def _cells(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     """A row's values by these names, in one call."""
-    return itemgetter(*names) if len(names) > 1 else lambda row: tuple(row[name] for name in names)
+    return itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)

@@ -53,12 +53,16 @@ def _sparse_product(
     """``x @ dense rows of the matrix``, and to each row's sums its terms' added one by one, by position.
 
     ScatterElements, because ONNX Runtime adds with ScatterND from several threads at once and loses some; with each
-    class a row of its own, because operators on the few columns of a narrow matrix take twice the time.
+    class a row of its own, because operators on the few columns of a narrow matrix take twice the time. Where the
+    first of two classes has the second's numbers with the other sign, as scikit-learn's linear classifiers do, only
+    the second is worked out.
     """
     values, name = numpy_helper.to_array(matrix), product.output[0]
     terms, sums, found, parts, places, total = (f"{name}.{step}" for step in range(6))
+    mirrored = values.shape[1:] == (2,) and np.array_equal(values[:, 0], -values[:, 1])
+    values = values[:, 1:] if mirrored else values
     graph.initializer.append(numpy_helper.from_array(values[dense_width:].copy(), terms))
-    return [
+    nodes = [
         *_dense_product(graph, values[:dense_width], sums),
         make_node("Gather", [terms, "position"], [found]),
         make_node("Transpose", [found], [f"{found}.turned"]),
@@ -66,8 +70,12 @@ def _sparse_product(
         make_node("Shape", [parts], [f"{parts}.shape"]),
         make_node("Expand", ["row", f"{parts}.shape"], [places]),
         make_node("ScatterElements", [sums, places, parts], [total], axis=-1, reduction="add"),
-        make_node("Transpose", [total], [name]),
     ]
+    if mirrored:
+        graph.initializer.append(numpy_helper.from_array(np.array([[-1.0], [1.0]]), f"{total}.signs"))
+        nodes.append(make_node("Mul", [total, f"{total}.signs"], [f"{total}.both"]))
+        total = f"{total}.both"
+    return [*nodes, make_node("Transpose", [total], [name])]
 
 
 def _dense_product(graph: onnx.GraphProto, matrix: NDArray[np.float64], result: str) -> list[onnx.NodeProto]:

@@ -123,6 +123,19 @@ def test_the_matrix_is_held_once() -> None:
     )
 
 
+def columns_held(model: Any, classes: int) -> list[int]:
+    graph = onnx.load_from_string(to_portable(model, TERMS, classes, TERMS)).graph
+    return [tensor.dims[1] for tensor in graph.initializer if len(tensor.dims) == 2 and tensor.dims[0] == TERMS]
+
+
+def test_of_two_classes_that_mirror_each_other_one_is_worked_out() -> None:
+    matrix = matrix_of(0)
+    logistic, bayes = lm.LogisticRegression(), nb.MultinomialNB()
+    assert columns_held(fitted(logistic, matrix, 2), 2) == [1]
+    assert columns_held(fitted(logistic, matrix, 3), 3) == [3]
+    assert columns_held(fitted(bayes, matrix, 2), 2) == [2]
+
+
 def test_several_threads_lose_no_term() -> None:
     """With ScatterND they do: ONNX Runtime adds to one row from several threads at once."""
     model = fitted(lm.Ridge(), matrix_of(0), 0)
