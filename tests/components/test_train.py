@@ -120,42 +120,42 @@ from components.search.step import search
 from components.train.step import train
 from evenkeel.bundle import open_bundle
 from evenkeel.config.project import Project
-project, folder, out = Project.from_parameter(Path(sys.argv[1]).read_text()), Path(sys.argv[2]), Path(sys.argv[3])
-for worker in range(2):
-    search(project, folder / "train.parquet", worker, out / f"{worker}.json")
-shares = [out / "0.json", out / "1.json"]
-train(project, folder / "train.parquet", folder / "evaluation.parquet", shares, "0" * 32, "code", out / "model")
-print(open_bundle(out / "model").digest)
+for folder in map(Path, sys.argv[2:]):
+    project, out = Project.from_parameter((folder / "project.json").read_text()), folder / sys.argv[1]
+    for worker in range(2):
+        search(project, folder / "train.parquet", worker, out / f"{worker}.json")
+    shares = [out / "0.json", out / "1.json"]
+    train(project, folder / "train.parquet", folder / "evaluation.parquet", shares, "0" * 32, "code", out / "model")
+    print(open_bundle(out / "model").digest)
 """
+SEARCHED: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
+    (HISTOGRAM, SMALL, {"learning_rate": {"low": 0.05, "high": 0.3}}, False),
+    ("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5}, {"max_depth": {"choices": [3, 5]}}, True),
+    ("sklearn.linear_model.LogisticRegression", {}, {"C": {"low": 0.1, "high": 10, "log": True}}, True),
+    ("sklearn.neighbors.KNeighborsClassifier", {}, {"n_neighbors": {"choices": [3, 5]}}, False),
+]
+"""Estimator, parameters, what is searched, and whether there are texts."""
 
 
-@pytest.mark.parametrize(
-    ("estimator", "params", "space", "text"),
-    [
-        (HISTOGRAM, SMALL, {"learning_rate": {"low": 0.05, "high": 0.3}}, False),
-        ("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 5}, {"max_depth": {"choices": [3, 5]}}, True),
-        ("sklearn.linear_model.LogisticRegression", {}, {"C": {"low": 0.1, "high": 10, "log": True}}, True),
-        ("sklearn.neighbors.KNeighborsClassifier", {}, {"n_neighbors": {"choices": [3, 5]}}, False),
-    ],
-)
-def test_two_runs_give_one_digest_in_other_processes_and_hash_orders(
-    estimator: str, params: dict[str, Any], space: dict[str, Any], text: bool, tmp_path: Path, repository: Path
-) -> None:
-    portable = "skops" if "neighbors" in estimator else "onnx"
-    search = {"trials": 4, "workers": 2, "space": space}
-    project = learnable.project(estimator, text=text, params=params, search=search, model={"portable": portable})
-    (tmp_path / "project.json").write_text(project.to_parameter())
-    write_table(learnable.table(text=text), tmp_path / "train.parquet")
-    write_table(learnable.table(80, text=text, seed=1), tmp_path / "evaluation.parquet")
+def test_two_runs_give_one_digest_in_other_processes_and_hash_orders(tmp_path: Path, repository: Path) -> None:
+    folders = [tmp_path / str(number) for number in range(len(SEARCHED))]
+    for folder, (estimator, params, space, text) in zip(folders, SEARCHED, strict=True):
+        portable = "skops" if "neighbors" in estimator else "onnx"
+        search = {"trials": 4, "workers": 2, "space": space}
+        project = learnable.project(estimator, text=text, params=params, search=search, model={"portable": portable})
+        for seed in ("1", "2"):
+            (folder / seed).mkdir(parents=True)
+        (folder / "project.json").write_text(project.to_parameter())
+        write_table(learnable.table(text=text), folder / "train.parquet")
+        write_table(learnable.table(80, text=text, seed=1), folder / "evaluation.parquet")
     digests = []
     for seed in ("1", "2"):
-        out = tmp_path / seed
-        out.mkdir()
-        command = [sys.executable, "-W", "ignore", "-c", AGAIN, str(tmp_path / "project.json"), str(tmp_path), str(out)]
+        command = [sys.executable, "-W", "ignore", "-c", AGAIN, seed, *map(str, folders)]
         environment = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": seed}
         done = subprocess.run(command, cwd=repository, env=environment, capture_output=True, text=True, check=True)
-        digests.append(done.stdout.strip())
+        digests.append(done.stdout.split())
     assert digests[0] == digests[1]
+    assert len(set(digests[0])) == len(SEARCHED)
 
 
 def test_another_seed_is_another_model(tmp_path: Path) -> None:

@@ -22,8 +22,10 @@ BIN = Path(sys.executable).parent
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command, without what a make around these tests tells those below it."""
+    ours = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "ARGS")}
     return subprocess.run(
-        command, cwd=REPOSITORY, capture_output=True, text=True, env={**os.environ, **environment}, timeout=120
+        command, cwd=REPOSITORY, capture_output=True, text=True, env={**ours, **environment}, timeout=120
     )
 
 
