@@ -10,6 +10,8 @@ ARG COMPILE="python3 -W ignore -m compileall -q --invalidation-mode unchecked-ha
 FROM ${BASE_IMAGE} AS builder
 ARG COMPILE
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1 COMPILE=${COMPILE}
+# So that tools/images finds, and deletes, what the classic builder leaves of stages.
+LABEL org.opencontainers.image.title="evenkeel"
 WORKDIR /build
 COPY locks/ locks/
 COPY tools/image-venv tools/sbom tools/
