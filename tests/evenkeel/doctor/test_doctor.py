@@ -82,9 +82,17 @@ def our_rules() -> list[str]:
 
 
 def test_this_machine_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LEAST_DISK", 1)  # how full this disk is is none of the tests' business
     settings = Settings(home=tmp_path / "home", workspace=REPOSITORY)
     for check in (machine.python, machine.disk, machine.projects):
         assert {finding.verdict for finding in check(settings)} == {"ok"}
+
+
+def test_a_disk_without_room_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "LEAST_DISK", 2**80)
+    (finding,) = machine.disk(Settings(home=tmp_path))
+    assert finding.verdict == "warn"
+    assert finding.fix.startswith("free some")
 
 
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
