@@ -36,7 +36,8 @@ class WordNumbers:
 
     def __init__(self, words: Sequence[str]) -> None:
         coded = [word.encode() for word in words]
-        short = [number for number, word in enumerate(coded) if len(word) <= _PIECE]
+        # No text has a word with a zero byte, whose number would be that of another word: it is never found.
+        short = [number for number, word in enumerate(coded) if len(word) <= _PIECE and b"\0" not in word]
         pieces = np.array([int.from_bytes(coded[number], "little") for number in short], np.uint64).view(np.int64)
         self._pieces = PerfectHash(pieces)
         self._short = np.full(self._pieces.size + 1, -1)

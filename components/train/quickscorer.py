@@ -1,5 +1,8 @@
 """A forest as QuickScorer takes it, where that pays."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,17 +27,20 @@ def quick_nodes(forest: Forest, classes: int) -> Nodes | None:
     trees = sorted(forest.trees, key=lambda tree: tree.target)
     if max(int(tree.leaf.sum()) for tree in trees) > MOST_LEAVES:
         return None
-    inner = [~tree.leaf for tree in trees]
-    feature = np.concatenate([tree.feature[here] for tree, here in zip(trees, inner, strict=True)])
-    threshold = np.concatenate([tree.threshold[here] for tree, here in zip(trees, inner, strict=True)])
+
+    def over(values: Callable[[Tree], NDArray[Any]]) -> NDArray[Any]:
+        """The values of all inner nodes, tree after tree."""
+        return np.concatenate([values(tree)[~tree.leaf] for tree in trees])
+
+    feature, threshold = over(lambda tree: tree.feature), over(lambda tree: tree.threshold)
     if not _pays(trees, feature, threshold):
         return None
     return Nodes(
         feature=feature.astype(np.int64),
         threshold=threshold,
-        missing_left=np.concatenate([tree.missing_left[here] for tree, here in zip(trees, inner, strict=True)]),
-        tree=np.repeat(np.arange(len(trees)), [int(here.sum()) for here in inner]),
-        cut_off=np.concatenate([_cut_off(tree)[here] for tree, here in zip(trees, inner, strict=True)]),
+        missing_left=over(lambda tree: tree.missing_left),
+        tree=np.repeat(np.arange(len(trees)), [int((~tree.leaf).sum()) for tree in trees]),
+        cut_off=over(_cut_off),
         leaves=_leaves(trees),
         targets=np.array(1 + trees[-1].target),
         single=np.array(forest.single),
@@ -80,4 +86,5 @@ def _cut_off(tree: Tree) -> NDArray[np.uint64]:
 
 def _leaves(trees: list[Tree]) -> FloatArray:
     values = [tree.value[_walk(tree)[1]] for tree in trees]
-    return np.array([np.pad(each, (0, max(map(len, values)) - len(each))) for each in values])
+    most = max(map(len, values))
+    return np.array([np.pad(each, (0, most - len(each))) for each in values])

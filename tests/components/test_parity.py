@@ -12,7 +12,6 @@ from onnx import numpy_helper
 
 from components.train.fit import Fitted, fit
 from components.train.forests import read_forest
-from components.train.hostile import TEXTS, boundary_rows, hostile_rows
 from components.train.parity import TOLERANCE, Case, Parity, compare
 from components.train.portable import portable_form, to_portable
 from components.train.quickscorer import quick_nodes
@@ -23,7 +22,6 @@ from evenkeel.errors import ParityError
 from evenkeel.learning.skopsfile import dump_pipeline, load_pipeline
 from evenkeel.predictor import Predictor, onnx_scores, quick_scores
 from evenkeel.quickscorer import Nodes
-from evenkeel.table import to_columns
 from tests.components import learnable
 
 HISTOGRAM = ("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 20, "min_samples_leaf": 5})
@@ -91,6 +89,13 @@ def test_what_is_the_same_passes(estimator: tuple[str, dict[str, Any]], task: st
     assert {"evaluation rows", "evaluation rows, one at a time", "hostile rows"} <= set(found)
     assert ("rows on thresholds" in found) == (read_forest(fitted.estimator) is not None)
     assert max(found.values()) < 1e-11
+
+
+def test_a_tree_that_is_but_a_leaf_passes_without_rows_on_thresholds() -> None:
+    fitted, project = trained(("sklearn.tree.DecisionTreeClassifier", {"min_samples_leaf": 200}))
+    found = Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project))
+    assert found
+    assert not any("threshold" in name for name in found)
 
 
 def some_columns(columns: dict[str, str]) -> tuple[Project, pa.Table, pa.Table]:
@@ -270,49 +275,7 @@ def test_answers_of_another_shape_are_refused() -> None:
         compare(case([[0.5, 0.5]], [[0.3, 0.3, 0.4]]), None)
 
 
-# --- The hostile rows -----------------------------------------------------------------------------------------------
-
-
-def test_every_column_is_given_every_odd_value_of_its_kind() -> None:
-    project = learnable.project(text=True)
-    base = to_columns(learnable.table(20, text=True), project.feature_columns)
-    kept = {name: values.copy() for name, values in base.items()}
-    rows, what = hostile_rows(base, project.feature_columns)
-    assert len(what) == len(rows["age"]) > 60
-    assert {1e300, -1e300, 5e-324} <= set(rows["income"].tolist())
-    assert np.isnan(rows["age"]).any()
-    assert set(TEXTS) <= set(rows["review"])
-    assert "a value nobody has seen" in rows["town"]
-    assert np.isnat(rows["since"][-1])
-    assert all((values[~missing(values)] == kept[name][~missing(kept[name])]).all() for name, values in base.items())
-
-
-def missing(values: Any) -> Any:
-    return np.array([value is None or value != value for value in values])
-
-
-def test_boundary_rows_are_on_thresholds_that_they_meet() -> None:
-    fitted, project = trained(HISTOGRAM)
-    forest = read_forest(fitted.estimator)
-    assert forest is not None
-    base = fitted.encoder.encode(to_columns(evaluation(), project.feature_columns), 120)
-    rows, what = boundary_rows(forest, base, 50, 0)
-    assert len(rows) == len(what) == 300
-    exact = {(int(f), float(t)) for tree in forest.trees for f, t in zip(tree.feature, tree.threshold, strict=True)}
-    on = [row for row in rows if any(row[feature] == threshold for feature, threshold in exact)]
-    assert len(on) >= 50
-    assert np.array_equal(boundary_rows(forest, base, 50, 0)[0], rows, equal_nan=True)
-
-
-def test_trees_without_a_question_have_no_boundary() -> None:
-    fitted, project = trained(("sklearn.tree.DecisionTreeClassifier", {"min_samples_leaf": 200}))
-    forest = read_forest(fitted.estimator)
-    assert forest is not None
-    assert boundary_rows(replace(forest), np.zeros((3, fitted.encoder.width)), 10, 0)[0].shape == (
-        0,
-        fitted.encoder.width,
-    )
-    Parity(fitted, evaluation(), project).check_portable(predictor_of(fitted, project))
+# --- Trees for many rows ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("field", ["leaves", "threshold", "missing_left", "cut_off"])

@@ -46,5 +46,10 @@ def test_a_word_is_not_the_longer_one_that_it_begins() -> None:
     assert WordNumbers(["internat", "internationally"]).find(["interna internat internati"])[0].tolist() == [-1, 0, -1]
 
 
+def test_a_word_that_no_text_can_have_is_never_found_nor_looked_for_for_ever() -> None:
+    """A file may say what it likes: with its zero bytes left out, the second would be the first."""
+    assert WordNumbers(["ab", "ab\0", "ab\0\0"]).find(["ab ab\0 ab"])[0].tolist() == [0, 0, 0]
+
+
 def test_nothing_known_is_nothing_found() -> None:
     assert WordNumbers([]).find(["some words", None])[0].tolist() == [-1, -1, -1]
