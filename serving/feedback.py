@@ -7,11 +7,11 @@ from typing import Any
 from serving.check import CHECKERS
 from serving.found import Found
 from serving.http import Call, Reply, decode, encode, require_json
+from serving.label import Label
 from serving.ledger import Ledger
 from serving.model import Model
 from serving.plane import Plane
 from serving.problem import Problem, RefusedError, kind
-from serving.record import Label
 
 _ID = re.compile(r"[0-9a-f]{32}-[0-9]{1,7}")
 
@@ -30,7 +30,7 @@ class Feedback:
         if self._ledger is None:
             raise RefusedError(501, "no_ledger", "this server keeps no ledger: start it with --ledger")
         labels = _labels(decode(call.read()), model)
-        taken = sum(self._ledger.log(label) for label in labels)
+        taken = sum(self._ledger.labelled(label) for label in labels)
         self._plane.metrics.feedback.inc(taken)
         if taken < len(labels):
             message = f"{taken} of {len(labels)} labels were taken, then the queue was full; send all again later"

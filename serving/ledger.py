@@ -1,17 +1,15 @@
-"""Writing the ledger: a bounded queue on the hot path, a thread that turns it into Parquet behind it.
+"""Writing the ledger: blocks that are filled on the hot path, a thread behind it that makes Parquet files of them.
 
-Handing over costs an append, and for a single row a line of JSON. What does not fit is dropped and counted; what
-cannot be written (disk full, S3 away) stays in the bound and is tried again; at the end one last try is made.
+What does not fit into the bound is dropped and counted; what cannot be written (disk full, S3 away) stays in it as
+Parquet and is tried again, by the same name; at the end one last try is made.
 """
 
-import io
 import logging
 import threading
 import time
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,35 +18,28 @@ from evenkeel.errors import StorageError
 from evenkeel.ledger import LIVE
 from evenkeel.storage import write_bytes
 from serving.answer import Answer
-from serving.door import AnyEntry, SingleEntry
+from serving.block import HOUR, Block
+from serving.door import AnyEntry
 from serving.http import Call
-from serving.line import Line, line_table, write_line
+from serving.label import Label, label_table
 from serving.memory import give_back
 from serving.metrics import Metrics
-from serving.record import HOUR, Label, Prediction, label_table, prediction_table
+from serving.model import Model
 
 _log = logging.getLogger("evenkeel.ledger")
 
-_CROWD = 1024
-"""Records in the queue with which the writer wakes up early: there they take more memory than in a table."""
-_BITE = 1024
-_BITE_ROWS = 2048
-"""Records and rows turned into Arrow at a time: fewer take longer a row, more hold requests up."""
-_FULL = 16_384
-"""Rows with which files are written early."""
-_TICK = 0.5
-"""Seconds between looks at the queue."""
 _UNIQUE = ("id", "request_id")
 """Texts that hardly repeat, so that a Parquet dictionary of them is work for nothing; of numbers it is, too."""
 
-Record = Line | Prediction | Label
 
-_TABLES: Mapping[type[Record], Callable[[Sequence[Any], bytes], pa.Table]] = {
-    Line: line_table,
-    Prediction: prediction_table,
-    Label: lambda labels, _: label_table(labels),
-}
-"""Kind of record -> what makes a table of alike ones, with the salt."""
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What waits to be written."""
+
+    name: str
+    """Below the ledger's root."""
+    content: bytes
+    rows: int
 
 
 class Ledger:
@@ -62,13 +53,15 @@ class Ledger:
         self._salt = salt.encode()
         self._most = queue_rows
         self._interval = interval
-        self._queue: deque[Record] = deque()
-        self._taken = 0  # rows; the event loop and the shadow both hand over, hence the lock
-        self._lock = threading.Lock()
-        self._done = 0  # rows, written by the writer's thread alone
+        self._open: dict[tuple[Model, str], Block] = {}  # by model and role
+        self._full: deque[Block] = deque()
+        self._labels: list[Label] = []
+        self._files: deque[_File] = deque()
+        self._taken = 0  # rows and labels
+        self._done = 0  # of them written or lost, counted by the writer's thread alone
+        self._lock = threading.Lock()  # of all above but the files: the event loop and threads beside it hand over
         self._wake = threading.Event()
         self._closing = False
-        self._tables: defaultdict[str, list[pa.Table]] = defaultdict(list)  # by folder
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         metrics.waiting.set_function(lambda: self._taken - self._done)
         self._thread.start()
@@ -79,26 +72,18 @@ class Ledger:
 
     def answered(self, call: Call, entry: AnyEntry, answer: Answer, latency_ms: float, role: str) -> None:
         """Log an answer in this role."""
-        told = (time.time_ns(), latency_ms, call.request_id, role)
-        if isinstance(entry, SingleEntry):
-            self.log(write_line(answer, entry, *told))
-        else:
-            self.log(Prediction(answer, entry, *told))
-
-    def log(self, record: Record) -> bool:
-        """Hand over; False where there was no room."""
-        rows = record.rows
+        now = time.time_ns()
         with self._lock:
-            fits = self._taken - self._done + rows <= self._most
-            if fits:
-                self._taken += rows
-        if not fits:
-            self._metrics.dropped.labels("queue_full").inc(rows)
-            return False
-        self._queue.append(record)
-        if len(self._queue) == _CROWD:
-            self._wake.set()
-        return True
+            if self._has_room(entry.rows):
+                block = self._block(answer, role, now // HOUR, entry.rows)
+                block.put(answer, entry, now, latency_ms, call.request_id)
+
+    def labelled(self, label: Label) -> bool:
+        """Log a label; False where there was no room."""
+        with self._lock:
+            if fits := self._has_room(1):
+                self._labels.append(label)
+            return fits
 
     def close(self, seconds: float) -> None:
         """Write what is waiting, for at most this long; what is left then is lost and counted."""
@@ -109,74 +94,86 @@ class Ledger:
             self._metrics.dropped.labels("shutdown").inc(lost)
             _log.error("ledger rows lost at shutdown", extra={"rows": lost})
 
+    def _has_room(self, rows: int) -> bool:
+        """Whether so many fit into the bound; they are counted either way."""
+        if self._taken - self._done + rows > self._most:
+            self._metrics.dropped.labels("queue_full").inc(rows)
+            return False
+        self._taken += rows
+        return True
+
+    def _block(self, answer: Answer, role: str, hour: int, rows: int) -> Block:
+        """The block that takes so many rows of this model now."""
+        key = (answer.model, role)
+        block = self._open.get(key)
+        if block is None or not block.takes(hour, rows):
+            if block is not None:
+                self._full.append(block)
+                self._wake.set()
+            block = self._open[key] = Block(answer, role, hour, rows)
+        return block
+
     def _run(self) -> None:
         due = time.monotonic() + self._interval
         failures = 0
         while not self._closing:
-            self._wake.wait(_TICK)
+            self._wake.wait(max(0.0, due - time.monotonic()))
             self._wake.clear()
-            self._drain()
-            crowded = failures == 0 and self._taken - self._done > _FULL
-            if crowded or time.monotonic() >= due:
+            if is_due := time.monotonic() >= due:
+                self._collect()
+            self._convert()
+            if is_due or failures == 0:
                 failures = 0 if self._write() else failures + 1
+            if is_due:
+                give_back()
                 due = time.monotonic() + self._interval * min(2**failures, 12)
-        self._drain()
+        self._collect()
+        self._convert()
         self._write()
 
-    def _drain(self) -> None:
-        """Turn what is in the queue now into Arrow. What comes meanwhile waits: a table of few rows costs as much.
+    def _collect(self) -> None:
+        """End the blocks that are open."""
+        with self._lock:
+            self._full.extend(self._open.values())
+            self._open.clear()
 
-        It rests as long as it works. Requests need interpreter and processor too, and let go of the interpreter with
-        each system call: beside a thread that takes it whenever it is free they would all be slow meanwhile.
-        """
-        here = len(self._queue)
-        while here:
-            begun = time.perf_counter()
-            records = self._bite(here)
-            here -= len(records)
-            for group in _alike(records):
-                table = _TABLES[type(group[0])](group, self._salt)
-                self._tables[group[0].folder].append(table)
-            if not self._closing:
-                time.sleep(time.perf_counter() - begun)
-
-    def _bite(self, most: int) -> list[Record]:
-        """The next records, at most so many."""
-        records: list[Record] = []
-        rows = 0
-        while len(records) < min(most, _BITE) and rows < _BITE_ROWS:
-            records.append(self._queue.popleft())
-            rows += records[-1].rows
-        return records
+    def _convert(self) -> None:
+        """Make files of full blocks and of labels."""
+        while self._full:
+            block = self._full.popleft()
+            try:
+                self._files.append(_file(block.folder, block.table(self._salt)))
+            except Exception:
+                # Not foreseen, so the rows are lost and told of; the thread lives on, and with it the ledger.
+                _log.exception("rows cannot become a file of the ledger", extra={"rows": block.rows})
+                self._metrics.dropped.labels("failed").inc(block.rows)
+                self._done += block.rows
+        with self._lock:
+            labels, self._labels = self._labels, []
+        by_folder = defaultdict(list)
+        for label in labels:
+            by_folder[label.folder].append(label)
+        self._files.extend(_file(folder, label_table(alike)) for folder, alike in by_folder.items())
 
     def _write(self) -> bool:
-        """Write every file that waits; those that fail stay. Whether all were written."""
-        for folder, tables in list(self._tables.items()):
-            table = pa.concat_tables(tables, promote_options="permissive")
-            name = f"{time.time_ns() // 1_000_000}-{uuid.uuid4().hex[:12]}.parquet"
+        """Write the files that wait; from the first that fails on they stay. Whether all were written."""
+        while self._files:
+            file = self._files[0]
             try:
-                write_bytes(f"{self._root}/{folder}/{name}", _parquet(table))
+                write_bytes(f"{self._root}/{file.name}", file.content)
             except StorageError as error:
                 self._metrics.log_failures.inc()
-                _log.error("the ledger cannot be written", extra={"error": str(error), "rows": table.num_rows})
+                _log.error("the ledger cannot be written", extra={"error": str(error), "rows": file.rows})
                 return False
-            del self._tables[folder]
-            self._done += table.num_rows
-            self._metrics.logged.inc(table.num_rows)
-        give_back()
+            self._files.popleft()
+            self._done += file.rows
+            self._metrics.logged.inc(file.rows)
         return True
 
 
-def _alike(records: Iterable[Record]) -> Iterable[list[Record]]:
-    """The records by kind, model and hour."""
-    groups: dict[object, list[Record]] = {}
-    for record in records:
-        groups.setdefault((type(record), record.model, record.nanoseconds // HOUR), []).append(record)
-    return groups.values()
-
-
-def _parquet(table: pa.Table) -> bytes:
+def _file(folder: str, table: pa.Table) -> _File:
     repeated = [field.name for field in table.schema if field.type == pa.string() and field.name not in _UNIQUE]
-    sink = io.BytesIO()
+    sink = pa.BufferOutputStream()  # a file of Python's would take the interpreter with each of its writes
     pq.write_table(table, sink, compression="zstd", use_dictionary=repeated)
-    return sink.getvalue()
+    name = f"{folder}/{time.time_ns() // 1_000_000}-{uuid.uuid4().hex[:12]}.parquet"
+    return _File(name, sink.getvalue().to_pybytes(), table.num_rows)

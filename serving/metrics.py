@@ -73,7 +73,7 @@ class Metrics:
 
         for outcome in ("switched", "failed"):  # a counter that begins with its first event shows no increase
             self.reloads.labels(outcome)
-        for reason in ("queue_full", "shutdown"):
+        for reason in ("queue_full", "failed", "shutdown"):
             self.dropped.labels(reason)
 
     def switched(self, model: Model) -> None:

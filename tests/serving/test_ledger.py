@@ -5,6 +5,7 @@ import datetime as dt
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -13,7 +14,9 @@ import pytest
 
 from evenkeel.bundle import Bundle
 from evenkeel.ledger import FEATURE, read_labels, read_predictions
+from serving.answer import Answer, new_id
 from serving.app import create_app
+from serving.http import Call
 from serving.ledger import Ledger
 from serving.metrics import Metrics
 from serving.model import Slot, load_model
@@ -129,6 +132,29 @@ def test_without_a_ledger_feedback_is_refused_plainly(asked: Asked) -> None:
     assert asked.post("/feedback", {"id": "0" * 32 + "-0", "label": "yes"}).status_code == 501
 
 
+def test_many_threads_log_each_row_once(slot: Slot, metrics: Metrics, tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path), metrics, interval=0.02)
+    asked = Asked(create_app(slot, metrics, ledger=ledger))
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda rows: asked.post("/predict", {"rows": rows}).json(), [ROWS, ROWS[:1]] * 50))
+    ledger.close(5)
+    told = [each["id"] for answer in answers for each in answer["predictions"]]
+    table = read_predictions(str(tmp_path), "people")
+    assert sorted(table["id"].to_pylist()) == sorted(told)
+    ages = dict(zip(table["id"].to_pylist(), table[FEATURE + "age"].to_pylist(), strict=True))
+    assert [ages[identity] for identity in told] == [row["age"] for row in [*ROWS, ROWS[0]]] * 50
+
+
+def test_full_blocks_are_written_long_before_their_time(slot: Slot, metrics: Metrics, tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path), metrics, interval=3600)
+    asked = Asked(create_app(slot, metrics, ledger=ledger))
+    for _ in range(25):
+        asked.post("/predict", {"rows": ROWS * 200})
+    wait_until(lambda: (metrics.registry.get_sample_value("ml_prediction_log_rows_total") or 0) == 16_000, 20)
+    ledger.close(5)
+    assert read_predictions(str(tmp_path), "people").num_rows == 25_000
+
+
 def test_what_does_not_fit_is_dropped_and_counted(slot: Slot, metrics: Metrics, tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path), metrics, queue_rows=7, interval=60)
     asked = Asked(create_app(slot, metrics, ledger=ledger))
@@ -154,6 +180,25 @@ def test_what_cannot_be_written_now_is_written_when_it_can(slot: Slot, metrics: 
     wait_until(lambda: metrics.registry.get_sample_value("ml_prediction_log_rows_total") == 10, 10)
     ledger.close(5)
     assert read_predictions(str(tmp_path), "people").num_rows == 10
+
+
+def test_rows_that_cannot_become_a_file_are_counted_and_do_not_end_the_ledger(
+    bundle: Bundle, metrics: Metrics, tmp_path: Path
+) -> None:
+    model = load_model(bundle.folder)
+    ledger = Ledger(str(tmp_path), metrics, interval=0.02)
+    dropped = "ml_prediction_log_dropped_total"
+
+    def log(person: str) -> None:
+        entry = model.door.records([{**ROWS[0], "person": person}])
+        ledger(Call("POST", "/predict", b"", {}), entry, Answer(new_id(), model, model.predict(entry), []))
+
+    log("no text in UTF-8: \ud800")  # no request can bring one
+    wait_until(lambda: metrics.registry.get_sample_value(dropped, {"reason": "failed"}) == 1, 10)
+    log("p")
+    ledger.close(5)
+    assert read_predictions(str(tmp_path), "people").num_rows == 1
+    assert metrics.registry.get_sample_value(dropped, {"reason": "shutdown"}) == 0
 
 
 def test_a_ledger_on_s3_survives_its_store_going_away(slot: Slot, metrics: Metrics, bucket: Bucket) -> None:

@@ -1,4 +1,4 @@
-"""A line of JSON becomes in the ledger exactly what the row's arrays become."""
+"""A block's table holds what was answered, however the rows came in."""
 
 import datetime as dt
 from dataclasses import replace
@@ -13,11 +13,9 @@ from evenkeel.bundle import Bundle
 from evenkeel.config import Project
 from evenkeel.prediction import Prediction, classify, estimate
 from serving.answer import Answer
+from serving.block import Block
 from serving.door import Door, Entry, SingleEntry
-from serving.line import line_table, write_line
 from serving.model import Model, load_model
-from serving.record import Prediction as Record
-from serving.record import prediction_table
 
 BY_HAND: list[dict[str, Any]] = [
     {"note": 'a "quote", a \\ and\na new line\u2028\x00\t', "since": "0001-01-01T00:00:00"},
@@ -56,15 +54,19 @@ ROWS = st.lists(st.fixed_dictionaries(FEATURES), min_size=1, max_size=5)
 def model(request: pytest.FixtureRequest) -> Model:
     """A model of each task, whose project has a column of each type, with each way to hide it."""
     bundle: Bundle = request.getfixturevalue(request.param)
-    loaded = load_model(bundle.folder, version="7")
+    return opened(load_model(bundle.folder, version="7"))
+
+
+def opened(loaded: Model) -> Model:
+    """The model with a contract that lets any value through."""
     project = loaded.project.model_dump(mode="json", exclude_defaults=True)
     for column in project["contract"]["columns"].values():
         for bound in ("min", "max"):
             column.pop(bound, None)
     project["contract"]["columns"]["weight"]["nullable"] = True
     project["contract"]["columns"]["note"] = {"type": "text", "nullable": True}
-    opened = Project.model_validate(project)
-    return replace(loaded, project=opened, door=Door(opened))
+    wide = Project.model_validate(project)
+    return replace(loaded, project=wide, door=Door(wide))
 
 
 def answered(model: Model, seed: int) -> Prediction:
@@ -76,29 +78,28 @@ def answered(model: Model, seed: int) -> Prediction:
     return classify(shares[None, :], model.manifest.threshold)
 
 
+def entry_of(model: Model, row: dict[str, Any]) -> SingleEntry:
+    entry = model.door.records([{name: row.get(name, default) for name, default in DEFAULTS.items()}])
+    assert isinstance(entry, SingleEntry)
+    return entry
+
+
 def assert_same(model: Model, rows: list[dict[str, Any]]) -> None:
-    """Both ways into the ledger end in the same table."""
-    lines, records = [], []
-    for number, row in enumerate(rows):
-        entry = model.door.records([{name: row.get(name, default) for name, default in DEFAULTS.items()}])
-        assert isinstance(entry, SingleEntry)
-        answer = Answer(f"{number:032x}", model, answered(model, number), [])
-        told: tuple[int, float, str | None, str] = (
-            number * 1000,
-            number / 7,
-            f"call-{number}" if number else None,
-            "live",
-        )
-        lines.append(write_line(answer, entry, *told))
-        records.append(Record(answer, Entry(entry.columns, 1, entry.entities), *told))
-    from_lines = line_table(lines, b"pepper").combine_chunks()
-    from_arrays = prediction_table(records, b"pepper").combine_chunks()
-    assert from_lines.schema == from_arrays.schema
-    assert from_lines.equals(from_arrays)
+    """Single rows and requests of several end in the same table."""
+    entries = [entry_of(model, row) for row in rows]
+    answers = [Answer(f"{number:032x}", model, answered(model, number), []) for number in range(len(rows))]
+    blocks = [Block(answers[0], "live", 0, 1) for _ in range(2)]
+    for number, (entry, answer) in enumerate(zip(entries, answers, strict=True)):
+        told = (number * 1000, number / 7, f"call-{number}" if number else None)
+        blocks[0].put(answer, entry, *told)
+        blocks[1].put(answer, Entry(entry.columns, 1, entry.entities), *told)
+    alone, together = (block.table(b"pepper").combine_chunks() for block in blocks)
+    assert alone.schema == together.schema
+    assert alone.equals(together)
 
 
 @given(rows=ROWS)
-def test_lines_and_arrays_make_the_same_table(model: Model, rows: list[dict[str, Any]]) -> None:
+def test_single_rows_and_arrays_make_the_same_table(model: Model, rows: list[dict[str, Any]]) -> None:
     assert_same(model, rows)
 
 
@@ -106,12 +107,34 @@ def test_texts_and_times_at_their_ends(model: Model) -> None:
     assert_same(model, BY_HAND)
 
 
-def test_a_line_longer_than_a_block_of_arrow_s(model: Model) -> None:
-    assert_same(model, [{"note": "long " * 500_000}])
+@given(rows=ROWS)
+def test_a_table_holds_what_was_sent(bundle: Bundle, rows: list[dict[str, Any]]) -> None:
+    model = opened(load_model(bundle.folder, version="7"))
+    answer = Answer("0" * 32, model, answered(model, 1), [])
+    block = Block(answer, "live", 0, 1)
+    for row in rows:
+        block.put(answer, entry_of(model, row), 0, 0.1, None)
+    table = block.table(b"")
+    for name in ("age", "height", "weight", "smoker", "note"):
+        assert table[f"feature_{name}"].to_pylist() == [row[name] for row in rows]
+    assert table["feature_since"].to_pylist() == [
+        row["since"] and dt.datetime.fromisoformat(row["since"]) for row in rows
+    ]
 
 
 def test_what_a_project_drops_is_in_no_table(model: Model) -> None:
-    entry = model.door.records([DEFAULTS])
-    assert isinstance(entry, SingleEntry)
-    line = write_line(Answer("0" * 32, model, answered(model, 1), []), entry, 0, 0.1, None, "live")
-    assert "feature_income" not in line_table([line], b"").column_names
+    answer = Answer("0" * 32, model, answered(model, 1), [])
+    block = Block(answer, "live", 0, 1)
+    block.put(answer, entry_of(model, {}), 0, 0.1, None)
+    assert "feature_income" not in block.table(b"").column_names
+
+
+def test_a_block_takes_rows_of_its_hour_while_it_has_room(model: Model) -> None:
+    answer = Answer("0" * 32, model, answered(model, 1), [])
+    block = Block(answer, "live", 7, 100_000)
+    assert block.takes(7, 100_000)
+    assert not block.takes(7, 100_001)
+    assert not block.takes(8, 1)
+    block.put(answer, entry_of(model, {}), 0, 0.1, None)
+    assert not block.takes(7, 100_000)
+    assert "/hour=07" in block.folder
