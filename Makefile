@@ -9,6 +9,8 @@ TARGET  ?= local
 PORT    ?= 8080
 export DVC_NO_ANALYTICS := 1
 export DO_NOT_TRACK := 1
+# Containers for development often set it; then each of the hundreds of processes of `make test` compiles all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## this list
