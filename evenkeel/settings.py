@@ -2,22 +2,31 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from evenkeel.errors import SettingsError
 
+_Kind = TypeVar("_Kind", bound=BaseSettings)
+
 
 def _below_home(name: str) -> Callable[[dict[str, Any]], str]:
     return lambda given: str(given["home"] / name)
 
 
-class Settings(BaseSettings):
-    """Read from the environment (and ``.env``) inside the function that needs it, never at import."""
+class _S3Settings(BaseSettings):
+    """What storage asks for again at each object: reading this alone takes a tenth of the time of reading all."""
 
     model_config = SettingsConfigDict(env_prefix="EVENKEEL_", env_file=".env", extra="ignore", frozen=True)
+
+    s3_endpoint: str | None = None
+    """S3-compatible endpoint; absent: AWS_ENDPOINT_URL_S3, else AWS."""
+
+
+class Settings(_S3Settings):
+    """Read from the environment (and ``.env``) inside the function that needs it, never at import."""
 
     home: Path = Path(".evenkeel")
     """All local state: MLflow database, runs, cache, DVC remote, releases, ledger."""
@@ -49,8 +58,6 @@ class Settings(BaseSettings):
     """Releases that watchers read, as a target publishes them (path or s3://...); absent: the local target's."""
     results: str = Field(default_factory=_below_home("monitoring"))
     """What checks of windows found, and their reports (path or s3://...); absent: below ``home``."""
-    s3_endpoint: str | None = None
-    """S3-compatible endpoint; absent: AWS_ENDPOINT_URL_S3, else AWS."""
     kfp_host: str | None = None
     """Kubeflow Pipelines API."""
     kfp_namespace: str | None = None
@@ -124,8 +131,17 @@ class Settings(BaseSettings):
 
 def read_settings() -> Settings:
     """The settings of this process. Raises SettingsError naming each variable that is wrong."""
+    return _read(Settings)
+
+
+def read_s3_endpoint() -> str | None:
+    """The setting ``s3_endpoint`` of this process. Raises SettingsError."""
+    return _read(_S3Settings).s3_endpoint
+
+
+def _read(kind: type[_Kind]) -> _Kind:
     try:
-        return Settings()
+        return kind()
     except ValidationError as exc:
         problems = "; ".join(f"EVENKEEL_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in exc.errors())
         raise SettingsError(f"settings: {problems}; see docs/settings.md") from exc

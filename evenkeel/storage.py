@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from evenkeel.errors import StorageError
-from evenkeel.settings import read_settings
+from evenkeel.settings import read_s3_endpoint
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -193,7 +193,7 @@ def _local(uri: str | Path) -> Path:
 
 
 def _client() -> "S3Client":
-    return _connect(read_settings().s3_endpoint, os.getpid())
+    return _connect(read_s3_endpoint(), os.getpid())
 
 
 @lru_cache(maxsize=4)
