@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+
+from tests.moto_server import Moto, MotoServer
 
 
 class Bucket(NamedTuple):
@@ -22,10 +23,8 @@ class Bucket(NamedTuple):
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
+    server = MotoServer(Moto())
+    yield server.url
     server.stop()
 
 

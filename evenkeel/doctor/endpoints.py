@@ -1,5 +1,6 @@
 """The endpoints: registry, data remote, published bundles, Kubeflow, Prometheus and Grafana."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,7 +96,7 @@ def grafana(settings: Settings) -> Iterator[Finding]:
     if answer.status == 200:
         there = {each["uid"] for each in answer.content}
         folder = settings.workspace / "monitoring" / "dashboards" / "json"
-        wanted = {yaml.safe_load(path.read_text(encoding="utf-8"))["uid"] for path in folder.glob("*.json")}
+        wanted = {json.loads(path.read_text(encoding="utf-8"))["uid"] for path in folder.glob("*.json")}
         missing = sorted(wanted - there)
         told = f"{len(wanted)} dashboards are there" if not missing else f"{', '.join(missing)} missing"
         yield Finding("dashboards", "fail" if missing else "ok", told, "provision monitoring/dashboards/json")

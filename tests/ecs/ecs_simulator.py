@@ -5,16 +5,13 @@ moto. A deployment moves one stage each time it is described.
 """
 
 import json
-import threading
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
-
 from tests.ecs.deployment import ARN, Deployment, Json, Service
 from tests.ecs.fleet import Fleet
+from tests.moto_server import Moto, MotoServer
 
 STRATEGIES = ("ROLLING", "BLUE_GREEN", "CANARY", "LINEAR")
 _PREFIX = "AmazonEC2ContainerServiceV20141113."
@@ -40,7 +37,7 @@ class EcsSimulator:
     """The application."""
 
     def __init__(self) -> None:
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = Moto()
         self.fleet = Fleet()
         self.reset()
 
@@ -274,26 +271,10 @@ def _described(deployment: Deployment) -> Json:
     }
 
 
-class SimulatedAws:
+class SimulatedAws(MotoServer):
     """The simulator behind a real port."""
 
     def __init__(self) -> None:
         self.ecs = EcsSimulator()
         self.fleet = self.ecs.fleet
-        self._server = make_server("127.0.0.1", 0, self.ecs, threaded=True, request_handler=_Quiet)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def stop(self) -> None:
-        """Listen no more."""
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class _Quiet(MotoRequestHandler):
-    """Without a line for each request."""
-
-    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  werkzeug's name
-        pass
+        super().__init__(self.ecs)

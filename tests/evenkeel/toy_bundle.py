@@ -16,6 +16,7 @@ from evenkeel.config import Project
 from evenkeel.settings import Settings
 from evenkeel.tracking import Candidate, Version, log_candidate, promote
 from evenkeel.tracking.store import connect
+from tests.made_once import made_once
 
 REPOSITORY = Path(__file__).parents[2]
 DATA_VERSION = "0123456789abcdef0123456789abcdef.dir"
@@ -130,11 +131,12 @@ def crowned(settings: Settings, bundle: Bundle) -> Version:
 
 def migrated_home(factory: pytest.TempPathFactory, home: Path) -> Path:
     """A home whose MLflow database is there already: creating one takes seconds, copying it none."""
-    template = factory.getbasetemp() / "migrated"
-    if not template.is_dir():
-        with connect(Settings(home=template)) as client:
-            client.search_experiments()
-            client.search_registered_models()
     home.mkdir(parents=True)
-    shutil.copy(template / "mlflow.db", home)
+    shutil.copy(made_once(factory, "migrated", _migrate) / "mlflow.db", home)
     return home
+
+
+def _migrate(home: Path) -> None:
+    with connect(Settings(home=home)) as client:
+        client.search_experiments()
+        client.search_registered_models()

@@ -167,7 +167,7 @@ class _Post(BaseHTTPRequestHandler):
 def webhook() -> Iterator[Webhook]:
     """A receiver on this machine."""
     with Webhook() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -34,17 +34,19 @@ from tests.monitoring.windows import release as windows_release
 from tests.monitoring.windows import window as a_window
 from tests.serving.bundles import make_bundle, make_project
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # Evidently's import uses numpy.core
-    warnings.simplefilter("ignore", SyntaxWarning)  # from Python 3.12 on: a docstring of it has a false escape
-    from evidently import DataDefinition, Dataset
-    from evidently.core.report import Snapshot
-    from evidently.presets import DataSummaryPreset
-    from evidently.ui.workspace import Workspace
+if TYPE_CHECKING:
+    from monitoring.drift.report import ReportFiles
 
-    from monitoring.drift.cells import cells
-    from monitoring.drift.presets import Sides, guarded
-    from monitoring.drift.report import ReportFiles, labels_snapshot, write_report
+
+@pytest.fixture(scope="module", autouse=True)
+def _evidently() -> None:
+    """Imported here, which takes seconds: at the module's import every worker of pytest would, to collect."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Evidently's import uses numpy.core
+        warnings.simplefilter("ignore", SyntaxWarning)  # from Python 3.12 on: a docstring of it has a false escape
+        import evidently.ui.workspace  # noqa: F401
+
+        import monitoring.drift.report  # noqa: F401
 
 
 def served(flats: Flats, *, labels: int = ROWS, hours: int = 1, one_class: bool = False, **kind: float) -> None:
@@ -55,7 +57,9 @@ def served(flats: Flats, *, labels: int = ROWS, hours: int = 1, one_class: bool 
         flats.label(ids[:labels], np.zeros(labels, bool) if one_class else dear, START + hour * HOUR)
 
 
-def reported(flats: Flats, *, pages: bool = False, below: str = "") -> tuple[WindowResult, ReportFiles]:
+def reported(flats: Flats, *, pages: bool = False, below: str = "") -> "tuple[WindowResult, ReportFiles]":
+    from monitoring.drift.report import write_report
+
     watched = flats.watched()
     window = read(watched, Span(START, START + HOUR))
     result = judge(watched, window, [], START + HOUR)
@@ -63,6 +67,8 @@ def reported(flats: Flats, *, pages: bool = False, below: str = "") -> tuple[Win
 
 
 def content(path: str) -> dict[str, Any]:
+    from evidently.core.report import Snapshot
+
     found: dict[str, Any] = json.loads(Snapshot.load(path).json())
     return found
 
@@ -80,8 +86,7 @@ def test_the_snapshot_says_what_the_result_says(flats: Flats) -> None:
     result, files = reported(flats)
     assert files.snapshot == f"{report_folder(flats.home, 'flats')}/1/20261102T010000Z.json"
     assert files.page is None
-    snapshot = Snapshot.load(files.snapshot)
-    metrics = json.loads(snapshot.json())["metrics"]
+    metrics = content(files.snapshot)["metrics"]
     values = {found["config"]["column"]: found["value"] for found in metrics if "threshold" in found["config"]}
     assert values["size"] == pytest.approx(result.features["size"].score)
     assert set(values) == {*result.features, "prediction", "label"}
@@ -123,6 +128,8 @@ def test_evidently_judges_the_answers_that_were_given(flats: Flats) -> None:
 
 @pytest.mark.parametrize(("task", "metric"), [("regression", "MAE"), ("multiclass", "Accuracy")])
 def test_every_task_has_its_preset_which_judges_the_answers(task: str, metric: str, tmp_path: Path) -> None:
+    from monitoring.drift.report import labels_snapshot
+
     watched, window = other_task(tmp_path, task)
     left_out: dict[str, str] = {}
     snapshot = labels_snapshot(watched, window, a_window("people", features={"age": a_column()}), left_out)
@@ -164,7 +171,7 @@ def test_one_class_only_does_not_end_the_report(flats: Flats) -> None:
     served(flats, one_class=True)
     _, files = reported(flats)
     assert files.labels is not None
-    assert Snapshot.load(files.labels).json()
+    assert content(files.labels)
 
 
 def test_a_column_without_a_value_is_left_out_of_the_summary_and_said(flats: Flats) -> None:
@@ -185,6 +192,12 @@ def test_a_feature_that_the_ledger_lacks_does_not_end_the_report(flats: Flats) -
 
 def test_a_preset_that_fails_is_left_out_and_said(flats: Flats) -> None:
     """Evidently cannot read texts as numbers; a ledger from elsewhere may hold them."""
+    from evidently import DataDefinition, Dataset
+    from evidently.core.report import Snapshot
+    from evidently.presets import DataSummaryPreset
+
+    from monitoring.drift.presets import Sides, guarded
+
     texts = Dataset.from_pandas(
         pd.DataFrame({"a": ["x", "y"]}), data_definition=DataDefinition(categorical_columns=["a"])
     )
@@ -256,6 +269,8 @@ def test_the_report_of_the_newest_window_by_hand(
 def test_evidentlys_workspace_lists_the_reports_each_once(
     flats: Flats, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], repository: Path
 ) -> None:
+    from evidently.ui.workspace import Workspace
+
     released(flats, monkeypatch)
     folder = flats.home / "workspace"
     assert main(["report", "flats", "--workspace", str(folder)]) == 1
@@ -282,6 +297,8 @@ def test_evidentlys_workspace_lists_the_reports_each_once(
 
 
 def test_cells_have_names_and_shares(flats: Flats) -> None:
+    from monitoring.drift.cells import cells
+
     served(flats, lost=0.5)
     watched = flats.watched()
     window = read(watched, Span(START, START + HOUR))

@@ -46,10 +46,16 @@ def test_every_alert_fires_stays_quiet_and_survives_a_restart() -> None:
 @needs("promtool")
 def test_the_tests_can_fail(tmp_path: Path) -> None:
     (tmp_path / RULES.name).write_text(RULES.read_text().replace("> 14.4 * 0.001", "> 99").replace("[10m]", "[20s]"))
-    (tmp_path / TESTS.name).write_text(TESTS.read_text())
+    broken = {"InferenceErrorBudgetFastBurn", "ModelDataQuality"}
+    content = yaml.safe_load(TESTS.read_text())
+    content["tests"] = [
+        test for test in content["tests"] if broken & {case["alertname"] for case in test.get("alert_rule_test", ())}
+    ]
+    (tmp_path / TESTS.name).write_text(yaml.safe_dump(content))
     tested = subprocess.run(["promtool", "test", "rules", tmp_path / TESTS.name], capture_output=True, text=True)
     assert tested.returncode != 0
-    assert "InferenceErrorBudgetFastBurn" in tested.stdout + tested.stderr
+    for name in broken:
+        assert f"alertname: {name}," in tested.stdout + tested.stderr
 
 
 def test_every_alert_is_tested_firing_and_quiet() -> None:

@@ -9,7 +9,7 @@ import yaml
 from evenkeel.settings import Settings
 from pipelines.__main__ import REFUSED
 from pipelines.review import LIMIT, MOST_TOLD, Judged, join
-from tests.pipelines.checkout import NAME, commit, git, make_checkout, pipelines, project
+from tests.pipelines.checkout import commit, git, make_checkout, pipelines, project
 
 GITHUB_TAKES = 65_536
 
@@ -42,19 +42,19 @@ def worse() -> dict[str, Any]:
 
 def test_a_worse_second_project_fails_the_check_though_the_first_is_fine(settings: Settings) -> None:
     """And what cannot be judged keeps nobody from the others' verdicts."""
-    put(settings.workspace, NAME, project(params={"C": 2.0}))
+    put(settings.workspace, "first", project())  # new, so that there is no model of the base to train
     put(settings.workspace, "second", worse())
     commit(settings.workspace)
     (settings.workspace / "conf" / "broken.yaml").write_text("name: broken\n")
     ran = pipelines(settings.workspace, settings, "compare", "--base", "main")
     assert ran.returncode == REFUSED, ran.stderr
     place = settings.home / "comparison"
-    broken, second, small = sorted(line for line in ran.stdout.splitlines() if ": " in line and "report" not in line)[
+    broken, first, second = sorted(line for line in ran.stdout.splitlines() if ": " in line and "report" not in line)[
         -3:
     ]
     assert broken.startswith("broken: could not be judged: ")
     assert second.startswith("second: refused: ")
-    assert small.startswith("small: not worse: every gate passed")
+    assert first.startswith("first: not worse: every gate passed")
     assert ran.stderr == f"error: broken could not be judged, second refused: why stands in {place / 'report.md'}\n"
     text = (place / "report.md").read_text()
     assert text.startswith(
@@ -63,13 +63,13 @@ def test_a_worse_second_project_fails_the_check_though_the_first_is_fine(setting
     assert [line for line in text.splitlines() if line.startswith("# ")][1:] == [
         "# second: refused",
         "# broken: could not be judged",
-        "# small: not worse",
+        "# first: not worse",
     ]
-    for name in ("broken", "second", "small"):
+    for name in ("broken", "first", "second"):
         assert (place / name / "report.md").read_text() in text
     assert (place / "second" / "evaluation.html").is_file()
     assert not (settings.home / "mlflow.db").exists(), "nothing is registered"
-    assert (place / "small" / "plots" / "roc-curve.svg").is_file()
+    assert (place / "first" / "plots" / "roc-curve.svg").is_file()
 
 
 def test_a_branch_that_makes_no_model_passes_at_once(settings: Settings) -> None:

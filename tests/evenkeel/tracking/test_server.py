@@ -61,7 +61,7 @@ def fake_server(status: int, body: str = "", **headers: str) -> Iterator[Any]:
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _FakeServer)
     server.asked, server.answer = [], (status, headers, body)
     server.uri = f"http://127.0.0.1:{server.server_port}"
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield server
