@@ -65,6 +65,9 @@ def _convert(estimator: BaseEstimator, width: int, classes: int, terms: int) -> 
     if terms:
         model = with_terms(model, width - terms)
     _name_values(model.graph)
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)  # skl2onnx takes them out of a set
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     return model
 
 

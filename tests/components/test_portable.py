@@ -171,6 +171,17 @@ def test_trees_that_are_only_a_leaf(estimator: BaseEstimator, classes: int) -> N
     np.testing.assert_allclose(answers, raw_answers(model, rows, classes), rtol=1e-15)
 
 
+def test_the_bytes_do_not_hang_on_the_order_of_a_set() -> None:
+    """skl2onnx puts the operator sets in a set's order, which is another in every second process."""
+    rows = np.arange(20.0).reshape(-1, 2)
+    converts = [KNeighborsClassifier(2), lm.LogisticRegression(), nb.GaussianNB()]
+    for estimator in converts:
+        estimator.fit(rows, rows[:, 0] > 9)
+        used = [opset.domain for opset in onnx.load_from_string(to_portable(estimator, 2, 2)).opset_import]
+        assert used == sorted(used)
+    assert len(used) > 1, "the test needs an estimator of several operator sets"
+
+
 def test_no_rows_are_no_answers() -> None:
     model, rows = fitted(e.RandomForestClassifier(2), 3)
     assert onnx_scores(to_portable(model, 6, 3))(rows[:0]).shape == (0, 3)

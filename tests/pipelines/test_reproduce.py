@@ -113,7 +113,7 @@ def test_another_lock_is_named_with_what_it_means(settings: Settings, made: Made
         "another environment was locked: requirements.lock is not what it was",
         "every file is the same, byte by byte",
     ):
-        assert words in ran.stdout
+        assert words in ran.stdout, ran.stdout
 
 
 @pytest.mark.parametrize(
