@@ -39,7 +39,8 @@ class Block:
         self._hour = hour  # since the epoch
         columns = self._model.project.feature_columns
         self._kept = {name: column for name, column in columns.items() if column.sensitive != "drop"}
-        self._room = room = max(rows, min(_MOST_ROWS, _MOST_CELLS // (len(self._kept) + len(_OUTPUTS))))
+        width = len(self._kept) + len(self._model.classes) + len(_OUTPUTS)
+        self._room = room = max(rows, min(_MOST_ROWS, _MOST_CELLS // width))
         self._features = {name: np.empty(room, _kind(column)) for name, column in self._kept.items()}
         outputs = ((name, getattr(answer.prediction, name)) for name in _OUTPUTS)
         self._outputs = {
