@@ -24,7 +24,7 @@ HOUR = 3_600_000_000_000
 """Nanoseconds: a file's rows are of one hour."""
 _MOST_ROWS = 16_384
 _MOST_CELLS = 1 << 19
-"""A block's room. Making a table takes the interpreter from requests some eighty times, however many its rows are."""
+"""A block's room. Making a table takes the interpreter from requests some fifty times, however many its rows are."""
 _OUTPUTS = ("values", "labels", "probabilities", "lower", "upper")
 """Of ``evenkeel.prediction.Prediction``: a model always has the same ones of them."""
 
@@ -114,8 +114,8 @@ class Block:
             shares = outputs.pop("probabilities")
             ends = np.arange(0, shares.size + 1, shares.shape[1], dtype=np.int32)
             yield "probabilities", pa.ListArray.from_arrays(ends, shares.ravel())
-        for name, ends in outputs.items():
-            yield name, pa.array(ends)
+        for name, bounds in outputs.items():
+            yield name, pa.array(bounds)
 
     def _entity(self, salt: bytes) -> pa.Array:
         """The id column's values, as far as the project lets them be kept."""

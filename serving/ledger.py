@@ -9,7 +9,9 @@ import threading
 import time
 import uuid
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -141,19 +143,24 @@ class Ledger:
         """Make files of full blocks and of labels."""
         while self._full:
             block = self._full.popleft()
-            try:
-                self._files.append(_file(block.folder, block.table(self._salt)))
-            except Exception:
-                # Not foreseen, so the rows are lost and told of; the thread lives on, and with it the ledger.
-                _log.exception("rows cannot become a file of the ledger", extra={"rows": block.rows})
-                self._metrics.dropped.labels("failed").inc(block.rows)
-                self._done += block.rows
+            self._keep(block.folder, block.rows, partial(block.table, self._salt))
         with self._lock:
             labels, self._labels = self._labels, []
         by_folder = defaultdict(list)
         for label in labels:
             by_folder[label.folder].append(label)
-        self._files.extend(_file(folder, label_table(alike)) for folder, alike in by_folder.items())
+        for folder, alike in by_folder.items():
+            self._keep(folder, len(alike), partial(label_table, alike))
+
+    def _keep(self, folder: str, rows: int, table: Callable[[], pa.Table]) -> None:
+        """Make a file of so many rows, to be written."""
+        try:
+            self._files.append(_file(folder, table()))
+        except Exception:
+            # Not foreseen, so the rows are lost and told of; the thread lives on, and with it the ledger.
+            _log.exception("rows cannot become a file of the ledger", extra={"rows": rows})
+            self._metrics.dropped.labels("failed").inc(rows)
+            self._done += rows
 
     def _write(self) -> bool:
         """Write the files that wait; from the first that fails on they stay. Whether all were written."""
